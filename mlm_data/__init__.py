@@ -1,0 +1,1 @@
+"""Raw text in, BERT pre-training shards out."""

@@ -1,0 +1,286 @@
+"""The settings of a run: one frozen section per room, checked when made.
+
+Field names are the flag names. A section belongs to the room of its name and is all that room knows of the command
+line; `Settings` gathers the sections and is known to doors and hallway only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be meant; the message says what was got, what was expected and what to do."""
+
+
+def _setting(default: Any, description: str, *, choices: tuple[str, ...] = (), metavar: str | None = None) -> Any:
+    """A field of a section: its default, what `--help` says of it, and the values it may take."""
+    metadata = {"help": description, "choices": choices, "metavar": metavar}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SettingsError(message)
+
+
+def _check_choices(section: Any) -> None:
+    for field in dataclasses.fields(section):
+        value, choices = getattr(section, field.name), field.metadata["choices"]
+        _require(
+            not choices or value in choices,
+            f"--{field.name} is {value!r}; expected one of {', '.join(choices)}",
+        )
+
+
+@dataclass(frozen=True)
+class CorporaSettings:
+    """What is read (room 1)."""
+
+    input: tuple[str, ...] = _setting(
+        (),
+        "Files to read, as a glob; may be given several times. A format before a colon holds for that input alone, as "
+        "in 'paragraphs:law/*.txt'. Files ending in .gz, .bz2, .xz or .zst are decompressed.",
+        metavar="[FORMAT:]GLOB",
+    )
+    input_format: str = _setting(
+        "auto",
+        "Shape of the inputs that name none. text: a file is one document, blank lines (or else line ends) separate "
+        "its paragraphs, hard-wrapped lines are joined. paragraphs: one paragraph a line, a blank line between "
+        "documents. lines: one document a line. sentences: one sentence a line, a blank line between documents. auto: "
+        "judged by file name and first bytes.",
+        choices=INPUT_FORMATS,
+    )
+    encoding: str = _setting(
+        "utf-8",
+        "Encoding of the text. With utf-8, a byte order mark is dropped and a document that is plainly Windows-1252 "
+        "is read as such, and counted.",
+    )
+    limit: int = _setting(
+        0, "Stop after this many documents, files taken in the order of their names; 0: read everything.", metavar="N"
+    )
+    max_document_bytes: int = _setting(
+        64_000_000, "A document larger than this (UTF-8 bytes) is rejected as too_long.", metavar="BYTES"
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            message = f"--encoding is {self.encoding!r}, which Python does not know; expected a name such as utf-8"
+            raise SettingsError(message) from None
+        _require(self.limit >= 0, f"--limit is {self.limit}; expected 0 (no limit) or more")
+        _require(self.max_document_bytes > 0, f"--max_document_bytes is {self.max_document_bytes}; expected 1 or more")
+
+
+@dataclass(frozen=True)
+class SentencesSettings:
+    """How text is cut into sentences (room 3)."""
+
+    sentence_splitter: str = _setting(
+        "sentencex",
+        "sentencex: rules per language, quotes kept together up to 64 words. icu: Unicode's rules, which split inside "
+        "quotes too. newline: a line is a sentence.",
+        choices=("sentencex", "icu", "newline"),
+    )
+    language: str = _setting(
+        "en", "Language of the text as an ISO 639 code, for the sentence splitter.", metavar="CODE"
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(
+            self.language.isascii() and self.language.isalpha(),
+            f"--language is {self.language!r}; expected an ISO 639 code such as en or de",
+        )
+
+
+@dataclass(frozen=True)
+class WordpieceSettings:
+    """How sentences become ids (room 4)."""
+
+    vocab_file: str = _setting("", "The WordPiece vocabulary, one piece a line.", metavar="FILE")
+    do_lower_case: bool = _setting(
+        True, "Lower-case and strip accents before tokenizing; off for a cased vocabulary (--no_do_lower_case)."
+    )
+
+
+@dataclass(frozen=True)
+class PairingSettings:
+    """How documents become segment pairs (room 5)."""
+
+    objective: str = _setting(
+        "nsp",
+        "nsp: next sentence prediction, exactly half of each shard's pairs random, labels that lengths cannot betray.",
+        choices=("nsp",),
+    )
+    max_seq_length: int = _setting(
+        128, "Tokens of an instance, [CLS] and both [SEP] counted; shorter ones are padded.", metavar="N"
+    )
+    short_seq_prob: float = _setting(
+        0.1, "Share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(self.max_seq_length >= 8, f"--max_seq_length is {self.max_seq_length}; expected 8 or more")
+        _require(
+            0.0 <= self.short_seq_prob <= 1.0, f"--short_seq_prob is {self.short_seq_prob}; expected between 0 and 1"
+        )
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    """Which tokens are hidden (room 6)."""
+
+    masking: str = _setting("token", "token: every token alone, as BERT was first trained.", choices=("token",))
+    masked_lm_prob: float = _setting(0.15, "Share of an instance's tokens to predict.", metavar="P")
+    max_predictions_per_seq: int = _setting(20, "Most tokens to predict in one instance.", metavar="N")
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(
+            0.0 < self.masked_lm_prob <= 0.5, f"--masked_lm_prob is {self.masked_lm_prob}; expected above 0, up to 0.5"
+        )
+        _require(
+            self.max_predictions_per_seq > 0,
+            f"--max_predictions_per_seq is {self.max_predictions_per_seq}; expected 1 or more",
+        )
+
+
+@dataclass(frozen=True)
+class ShardsSettings:
+    """What is written, and how often (rooms 7 and 8)."""
+
+    output_dir: str = _setting("", "Directory the dataset is written to.", metavar="DIR")
+    dupe_factor: int = _setting(
+        10, "Passes over the corpus, each paired and masked anew and written to shards of its own.", metavar="N"
+    )
+    random_seed: int = _setting(12345, "Decides every random choice: same input, same seed, same bytes.", metavar="N")
+    num_shards: int = _setting(
+        0, "Shards per pass; 0: by the size of the corpus and the number of its documents.", metavar="N"
+    )
+    validation_fraction: float = _setting(
+        0.0, "Share of the documents kept for validation shards (written in one pass).", metavar="P"
+    )
+    compression: str = _setting("none", "Compression of the shards.", choices=("none", "gzip"))
+    feature_names: str = _setting(
+        "v2",
+        "v2: input_word_ids, input_type_ids (TF Model Garden); v1: input_ids, segment_ids (google-research/bert).",
+        choices=("v2", "v1"),
+    )
+    max_error_rate: float = _setting(
+        0.01, "The run stops when more than this share of the documents could not be read.", metavar="P"
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _require(self.dupe_factor > 0, f"--dupe_factor is {self.dupe_factor}; expected 1 or more")
+        _require(self.num_shards >= 0, f"--num_shards is {self.num_shards}; expected 0 (by size) or more")
+        _require(
+            0.0 <= self.validation_fraction < 1.0,
+            f"--validation_fraction is {self.validation_fraction}; expected at least 0 and below 1",
+        )
+        _require(
+            0.0 <= self.max_error_rate <= 1.0, f"--max_error_rate is {self.max_error_rate}; expected between 0 and 1"
+        )
+
+
+@dataclass(frozen=True)
+class ShuffleSettings:
+    """How documents find their bucket (the hallway); decides no byte of the output."""
+
+    shuffle: str = _setting(
+        "auto", "engine: the runner's own GroupByKey. auto: the best one for the runner.", choices=("auto", "engine")
+    )
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run."""
+
+    corpora: CorporaSettings = CorporaSettings()
+    sentences: SentencesSettings = SentencesSettings()
+    wordpiece: WordpieceSettings = WordpieceSettings()
+    pairing: PairingSettings = PairingSettings()
+    masking: MaskingSettings = MaskingSettings()
+    shards: ShardsSettings = ShardsSettings()
+    shuffle: ShuffleSettings = ShuffleSettings()
+
+    def __post_init__(self) -> None:
+        slots, length = self.masking.max_predictions_per_seq, self.pairing.max_seq_length
+        _require(
+            slots <= length - 3,
+            f"--max_predictions_per_seq is {slots} but --max_seq_length {length} leaves {length - 3} tokens to "
+            f"predict; lower the first or raise the second",
+        )
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, Any]) -> Settings:
+        """Settings from values by flag name; what is absent keeps its default.
+
+        Raises:
+            SettingsError: a name is unknown, a value has the wrong type or makes no sense.
+        """
+        names = {field.name: section for section, kind in section_types().items() for field in dataclasses.fields(kind)}
+        unknown = sorted(set(flags) - set(names))
+        _require(not unknown, f"unknown setting {', '.join(unknown)}; expected names from {', '.join(sorted(names))}")
+        sections = {
+            section: kind(
+                **{name: _coerce(kind, name, value) for name, value in flags.items() if names[name] == section}
+            )
+            for section, kind in section_types().items()
+        }
+        return cls(**sections)
+
+    def to_flags(self) -> dict[str, Any]:
+        """All settings by flag name, as JSON holds them."""
+        sections = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return {name: value for section in sections for name, value in dataclasses.asdict(section).items()}
+
+
+def section_types() -> dict[str, type]:
+    """The sections of `Settings` by name."""
+    return get_type_hints(Settings)
+
+
+def fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Mapping[str, Any]]) -> str:
+    """Names a dataset: equal for two runs exactly if they are to give the same bytes.
+
+    Args:
+        settings: of the run; those that decide no byte (where things lie, which shuffle) are left out.
+        vocabulary_sha256: of the vocabulary file.
+        inputs: what is known of each input file (path, size, time of change, format), as JSON values.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    no_byte = {"input", "input_format", "vocab_file", "output_dir", "shuffle", "max_error_rate"}
+    flags = {name: value for name, value in settings.to_flags().items() if name not in no_byte}
+    content = {"settings": flags, "vocabulary": vocabulary_sha256, "inputs": list(inputs)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _coerce(section: type, name: str, value: Any) -> Any:
+    """The value as the field's type; whole numbers pass for fractions, one string for a list of one."""
+    kind = get_type_hints(section)[name]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind not in (str, int, float, bool):  # a tuple of strings
+        value = [value] if isinstance(value, str) else value
+        good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        _require(good, f"{name} is {value!r}; expected a list of strings")
+        return tuple(value)
+    _require(type(value) is kind, f"{name} is {value!r}; expected {kind.__name__}")
+    return value

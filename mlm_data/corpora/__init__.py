@@ -1,0 +1,7 @@
+"""Room 1: files become documents. A new format is one more entry in `formats.READERS`."""
+
+from mlm_data.corpora.inputs import InputFile, InputSpec, parse_input
+from mlm_data.corpora.planning import plan_inputs
+from mlm_data.corpora.reading import read_documents
+
+__all__ = ["InputFile", "InputSpec", "parse_input", "plan_inputs", "read_documents"]

@@ -1,0 +1,81 @@
+"""The output directory: what is in the way, what belongs to us, and what a run says of itself before it starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from fnmatch import fnmatch
+from typing import Any
+
+from mlm_data.manifest import MANIFEST
+from mlm_data.shards import UNFINISHED, atomic_file
+from mlm_data.storage import Storage
+
+CONFIG = "config.json"
+
+OUR_FILES = (
+    "train-*-of-*.tfrecord*",
+    "validation-*-of-*.tfrecord*",
+    "rejects/*.jsonl",
+    f"{UNFINISHED}/*",
+    "vocab.txt",
+    "statistics.json",
+    "features.json",
+    "dataset_info.json",
+    "README.md",
+    "report.html",
+    CONFIG,
+    MANIFEST,
+)
+
+
+class DirectoryState(Enum):
+    """What an output directory holds, seen from a run that is about to start."""
+
+    FREE = "nothing"
+    FINISHED = "this very dataset, finished"
+    UNFINISHED = "an unfinished run of this very dataset"
+    OCCUPIED = "something else"
+
+
+def examine_directory(storage: Storage, output_dir: str, fingerprint: str) -> tuple[DirectoryState, str]:
+    """What the directory holds, and for a person what was found if that is in the way."""
+    names = _names(storage, output_dir)
+    if not names:
+        return DirectoryState.FREE, ""
+    if CONFIG not in names:
+        return DirectoryState.OCCUPIED, f"{len(names)} files that are no dataset of ours ({', '.join(names[:3])}...)"
+    try:
+        with storage.open_for_reading(f"{output_dir}/{CONFIG}") as file:
+            found = json.load(file).get("fingerprint")
+    except (ValueError, AttributeError):
+        return DirectoryState.OCCUPIED, f"a {CONFIG} that is not ours"
+    if found != fingerprint:
+        return DirectoryState.OCCUPIED, "a dataset of other input or settings"
+    return (DirectoryState.FINISHED if MANIFEST in names else DirectoryState.UNFINISHED), ""
+
+
+def clear_directory(storage: Storage, output_dir: str) -> None:
+    """Deletes a dataset's files, the manifest first; what is not ours stays."""
+    for name in sorted(_names(storage, output_dir), key=lambda name: name != MANIFEST):
+        if any(fnmatch(name, pattern) for pattern in OUR_FILES):
+            storage.delete(f"{output_dir}/{name}")
+
+
+def write_config(storage: Storage, output_dir: str, fingerprint: str, content: Mapping[str, Any]) -> None:
+    """Writes `config.json`, by which a later run knows its own; `content` is JSON.
+
+    Raises:
+        OSError: the directory cannot be written to.
+    """
+    with atomic_file(storage, output_dir, CONFIG) as file:
+        file.write(json.dumps({"fingerprint": fingerprint, **content}, indent=1).encode() + b"\n")
+
+
+def _names(storage: Storage, output_dir: str) -> list[str]:
+    # Listed by two patterns, since not every file system knows `**`.
+    found = [*storage.match(f"{output_dir}/*"), *storage.match(f"{output_dir}/*/*")]
+    prefix = f"{output_dir.rstrip('/')}/"
+    names = {file.path.removeprefix(prefix) for file in found}
+    return sorted(name for name in names if not name.startswith("."))  # .DS_Store and the like are in nobody's way

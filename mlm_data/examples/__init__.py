@@ -1,0 +1,15 @@
+"""Room 7: masked batches become serialized `tf.train.Example`s, and back."""
+
+from mlm_data.examples.decoding import RecordError, decode_example
+from mlm_data.examples.encoding import encode_batch, feature_values
+from mlm_data.examples.schema import FEATURES, Feature, Width
+
+__all__ = [
+    "FEATURES",
+    "Feature",
+    "RecordError",
+    "Width",
+    "decode_example",
+    "encode_batch",
+    "feature_values",
+]

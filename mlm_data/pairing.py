@@ -1,0 +1,211 @@
+"""Room 5: a bucket's documents become segment pairs, balanced by construction.
+
+Every chunk of text is first planned as if its pair were real. Then exactly half of the pairs exchange their second
+segments among themselves, each taking one of nearly its own length. So both labels have the same law of lengths,
+boundaries and truncation, no text is used twice in a pass, and only whether B follows A tells them apart.
+
+This replaces the sampling of google-research/bert's `create_instances_from_document`, whose share of random pairs
+lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths and truncation follow that script.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.config import PairingSettings
+from mlm_data.records import SegmentPairs, TokenIds, TokenizedCorpus, TokenizedDocument
+
+SPECIAL_TOKENS_PER_PAIR = 3  # [CLS] A [SEP] B [SEP]
+
+Indices = NDArray[np.int64]
+
+
+def lay_end_to_end(documents: Sequence[TokenizedDocument]) -> TokenizedCorpus:
+    """Joins documents into one flat token array.
+
+    Args:
+        documents: in the order they are to lie.
+    """
+    sentence_counts = [len(document.sentence_offsets) - 1 for document in documents]
+    lengths = np.concatenate([[], *(np.diff(document.sentence_offsets) for document in documents)])
+    ids = [document.ids for document in documents]
+    return TokenizedCorpus(
+        ids=cast(TokenIds, np.concatenate(ids)) if ids else np.zeros(0, np.uint16),
+        sentence_offsets=_offsets(lengths),
+        document_offsets=_offsets(np.asarray(sentence_counts)),
+    )
+
+
+def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> SegmentPairs:
+    """Segment pairs for next sentence prediction (Devlin et al. 2019, appendix A.2), in random order.
+
+    Half of the pairs have label 1. Where one document holds so much of the bucket that its pairs
+    cannot all find a partner in another document, the surplus is left out; a bucket of a single document gives none.
+    A document of one sentence gives none either, since it has no sentence boundary.
+
+    Args:
+        corpus: the documents of one bucket.
+        settings: lengths and their law.
+        rng: decides targets, cuts, labels, exchange, truncation and order.
+
+    Returns:
+        Pairs whose |A| + |B| is at most `max_seq_length - 3`, both segments non-empty; `left_out` counts the surplus.
+    """
+    max_tokens = settings.max_seq_length - SPECIAL_TOKENS_PER_PAIR
+    starts, ends = _plan_chunks(corpus, max_tokens, settings.short_seq_prob, rng)
+    cuts = starts + 1 + rng.integers(0, ends - starts - 1)
+    tokens_at = corpus.sentence_offsets
+    documents = np.searchsorted(corpus.document_offsets, starts, side="right") - 1
+    labels, kept = _choose_labels(documents, rng)
+    pairs = SegmentPairs(tokens_at[starts], tokens_at[cuts], tokens_at[cuts], tokens_at[ends], labels)
+    exchanged = _exchange_second_segments(pairs, documents, rng)
+    truncated = _truncate(exchanged.take(rng.permutation(kept)), max_tokens, rng)
+    return dataclasses.replace(truncated, left_out=len(starts) - len(kept))
+
+
+def _offsets(lengths: NDArray[np.integer]) -> Indices:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def _plan_chunks(
+    corpus: TokenizedCorpus, max_tokens: int, short_seq_prob: float, rng: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """Cuts documents into chunks of consecutive sentences: first and one-past-last sentence of each, int64 [chunks].
+
+    A chunk ends with the sentence that reaches its target length, has at least two sentences, and leaves no tail of
+    one sentence behind. Every sentence gets a target and thereby a successor, should a chunk start there; the chunks
+    are found by following successors, so that all arithmetic is done on whole arrays.
+    """
+    tokens_at, document_offsets = corpus.sentence_offsets, corpus.document_offsets
+    sentences = len(tokens_at) - 1
+    targets = np.where(rng.random(sentences) < short_seq_prob, rng.integers(2, max_tokens + 1, sentences), max_tokens)
+    document_ends = np.repeat(document_offsets[1:], np.diff(document_offsets))
+    reach = np.searchsorted(tokens_at, tokens_at[:-1] + targets, side="left")
+    ends = np.minimum(np.maximum(reach, np.arange(sentences) + 2), document_ends)
+    ends = np.where(document_ends - ends == 1, document_ends, ends)
+    starts = _follow(ends.tolist())
+    chosen = np.asarray(starts, dtype=np.int64)
+    chosen = chosen[ends[chosen] - chosen >= 2]  # documents of one sentence
+    return chosen, ends[chosen]
+
+
+def _follow(successors: list[int]) -> list[int]:
+    """The chain 0, successors[0], ... up to the end of the list."""
+    chain, place = [], 0
+    while place < len(successors):
+        chain.append(place)
+        place = successors[place]
+    return chain
+
+
+def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Draws which pairs become random ones, such that all of them can find a partner in another document.
+
+    That is possible exactly if no document has more than half of the random pairs.
+
+    Returns:
+        Labels, int64 [pairs], and the indices of the pairs to keep, ascending.
+    """
+    pairs = len(documents)
+    order = rng.permutation(pairs)
+    rank = _rank_within_group(documents[order])
+    sizes = np.bincount(documents)
+    largest = int(sizes.max(initial=0))
+    half = (pairs + int(rng.integers(2))) // 2  # of an odd number, the smaller or the larger half
+    randoms = min(half, 2 * (pairs - largest))
+    while np.minimum(sizes, randoms // 2).sum() < randoms:
+        randoms -= 1
+    labels = np.zeros(pairs, np.int64)
+    labels[order[rank < randoms // 2][:randoms]] = 1
+    if randoms == half or not randoms:
+        return labels, np.arange(pairs if randoms else 0)
+    surplus = pairs - 2 * randoms
+    removable = order[labels[order] == 0]
+    in_largest_first = np.argsort(documents[removable] != sizes.argmax(), kind="stable")
+    return labels, np.setdiff1d(np.arange(pairs), removable[in_largest_first][:surplus])
+
+
+def _rank_within_group(groups: Indices) -> Indices:
+    """For each element, how many equal ones precede it."""
+    by_group = np.argsort(groups, kind="stable")
+    firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
+    sizes = np.diff(firsts, append=len(groups))
+    ranks = np.empty(len(groups), np.int64)
+    ranks[by_group] = np.arange(len(groups)) - np.repeat(firsts, sizes)
+    return ranks
+
+
+def _exchange_second_segments(pairs: SegmentPairs, documents: Indices, rng: np.random.Generator) -> SegmentPairs:
+    """Lets the pairs of label 1 exchange their B's with neighbours in the order of |B|, never within a document."""
+    shuffled = rng.permutation(np.flatnonzero(pairs.labels))
+    takers = shuffled[np.argsort((pairs.b_end - pairs.b_start)[shuffled], kind="stable")]
+    if not len(takers):
+        return pairs
+    givers = _swap_neighbours(takers)
+    _part_from_own_documents(givers, documents[takers], documents)
+    b_start, b_end = pairs.b_start.copy(), pairs.b_end.copy()
+    b_start[takers], b_end[takers] = pairs.b_start[givers], pairs.b_end[givers]
+    return SegmentPairs(pairs.a_start, pairs.a_end, b_start, b_end, pairs.labels)
+
+
+def _swap_neighbours(items: Indices) -> Indices:
+    """Items 0 and 1 change places, 2 and 3, and so on; of an odd number the last three rotate."""
+    swapped = items.copy()
+    even = len(items) - len(items) % 2
+    swapped[0:even:2], swapped[1:even:2] = items[1:even:2], items[0:even:2]
+    if len(items) % 2:
+        swapped[-3:] = np.roll(items[-3:], 1)
+    return swapped
+
+
+def _part_from_own_documents(givers: Indices, taker_documents: Indices, documents: Indices) -> None:
+    """Swaps givers, in place, until none is of its taker's document; the nearest possible swap keeps |B| close.
+
+    Since no document has more than half of the takers, a swap that helps here and harms nowhere always exists.
+    """
+    giver_documents = documents[givers]
+    for place in np.flatnonzero(giver_documents == taker_documents).tolist():
+        document = taker_documents[place]
+        if giver_documents[place] != document:
+            continue  # an earlier swap has already helped
+
+        def can_swap(window: slice, document: int = document) -> NDArray[np.bool_]:
+            eligible: NDArray[np.bool_] = (taker_documents[window] != document) & (giver_documents[window] != document)
+            return eligible
+
+        other = _nearest(place, can_swap, len(givers))
+        givers[[place, other]] = givers[[other, place]]
+        giver_documents[[place, other]] = giver_documents[[other, place]]
+
+
+def _nearest(place: int, is_eligible: Callable[[slice], NDArray[np.bool_]], size: int) -> int:
+    """The eligible place nearest to the given one, sought in windows that grow until one is found."""
+    radius = 16
+    while True:
+        window = slice(max(0, place - radius), place + radius + 1)
+        places = window.start + np.flatnonzero(is_eligible(window))
+        if len(places):
+            return int(places[np.abs(places - place).argmin()])
+        if radius > size:
+            raise AssertionError("no document has more than half of the takers, so there is a place to swap with")
+        radius *= 4
+
+
+def _truncate(pairs: SegmentPairs, max_tokens: int, rng: np.random.Generator) -> SegmentPairs:
+    """Shortens pairs to `max_tokens`, as google-research/bert's `truncate_seq_pair` does, without its loop.
+
+    That script drops one token after another from the longer segment (B of equals), each from the front or the back
+    with equal chance: the final lengths follow by arithmetic, the share cut off in front is binomial.
+    """
+    a_lengths, b_lengths = pairs.a_end - pairs.a_start, pairs.b_end - pairs.b_start
+    a_kept = np.minimum(a_lengths, np.maximum((max_tokens + 1) // 2, max_tokens - b_lengths))
+    b_kept = np.minimum(b_lengths, max_tokens - a_kept)
+    a_front = rng.binomial(a_lengths - a_kept, 0.5)
+    b_front = rng.binomial(b_lengths - b_kept, 0.5)
+    a_start, b_start = pairs.a_start + a_front, pairs.b_start + b_front
+    return SegmentPairs(a_start, a_start + a_kept, b_start, b_start + b_kept, pairs.labels)

@@ -1,0 +1,206 @@
+"""The values that flow from room to room. All are frozen; arrays in them are never written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+# As narrow as the vocabulary allows: most of what is shuffled and held in memory are ids.
+TokenIds: TypeAlias = NDArray[np.uint16] | NDArray[np.uint32]
+
+
+class Reason(StrEnum):
+    """Why a document did not reach the shards; the value is the name users see and `rejects/` files bear."""
+
+    EMPTY = "empty"
+    BINARY = "binary"
+    UNREADABLE = "unreadable"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+    SINGLE_SENTENCE = "single_sentence"
+    NO_PARTNER = "no_partner"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the input was bad (counts against `max_error_rate`) rather than merely of no use."""
+        return self in {Reason.BINARY, Reason.UNREADABLE, Reason.TOO_LONG}
+
+
+class Repair(StrEnum):
+    """What was mended in a document; the value is the name users see."""
+
+    WINDOWS_1252 = "read_as_windows_1252"
+    UNDECODABLE_BYTES = "undecodable_bytes"
+    LONE_SURROGATES = "lone_surrogates"
+    CONTROL_CHARACTERS = "control_characters"
+    MOJIBAKE = "mojibake"
+    LITERAL_SPECIAL_TOKENS = "literal_special_tokens"
+
+
+class Layout(StrEnum):
+    """What the lines of a document's text are."""
+
+    WRAPPED = "wrapped"  # as found: paragraphs may run over several lines, blank lines between them
+    PARAGRAPHS = "paragraphs"  # one paragraph a line
+    SENTENCES = "sentences"  # one sentence a line, to be kept as given
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as read from a corpus.
+
+    Attributes:
+        source: the file it comes from, as its file system names it.
+        index: its place among the documents of that file, counted from 0.
+        text: its text; once cleaned, one paragraph (or sentence) a line, none empty.
+        layout: what the lines of `text` are; never WRAPPED once cleaned.
+        repairs: what had to be mended on the way, each named once, in the order of `Repair`.
+    """
+
+    source: str
+    index: int
+    text: str
+    layout: Layout = Layout.PARAGRAPHS
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A document that is not in the shards, and why.
+
+    Attributes:
+        reason: the named reason.
+        source: as in `Document`.
+        index: as in `Document`.
+        detail: what was got and what was expected, for a person.
+        excerpt: the beginning of the text, where there is any.
+    """
+
+    reason: Reason
+    source: str
+    index: int
+    detail: str = ""
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitDocument:
+    """A cleaned document cut into sentences.
+
+    Attributes:
+        key: 128-bit hash of the cleaned text, 16 bytes: the document's name wherever it goes.
+        source: as in `Document`.
+        index: as in `Document`.
+        sentences: the sentences in order, none empty.
+        repairs: as in `Document`.
+    """
+
+    key: bytes
+    source: str
+    index: int
+    sentences: Sequence[str]
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenizedDocument:
+    """A document as vocabulary ids.
+
+    Attributes:
+        key: as in `SplitDocument`.
+        source: as in `Document`.
+        index: as in `Document`.
+        ids: uint16 (uint32 where the vocabulary has more than 65,536 entries), shape [tokens].
+        sentence_offsets: uint32, shape [sentences + 1]; sentence i is ids[offsets[i]:offsets[i + 1]], never empty.
+        repairs: as in `Document`.
+    """
+
+    key: bytes
+    source: str
+    index: int
+    ids: TokenIds
+    sentence_offsets: NDArray[np.uint32]
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenizedCorpus:
+    """The documents of one bucket, laid end to end.
+
+    Attributes:
+        ids: uint16 or uint32, shape [tokens].
+        sentence_offsets: int64, shape [sentences + 1], into `ids`.
+        document_offsets: int64, shape [documents + 1], into the sentences.
+    """
+
+    ids: TokenIds
+    sentence_offsets: NDArray[np.int64]
+    document_offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentPairs:
+    """Segment pairs as ranges into the `ids` of one `TokenizedCorpus`: A is ids[a_start:a_end], B likewise.
+
+    Attributes:
+        a_start: int64, shape [pairs].
+        a_end: int64, shape [pairs].
+        b_start: int64, shape [pairs].
+        b_end: int64, shape [pairs].
+        labels: int64, shape [pairs]; 0: B follows A in its document, 1: B comes from another document.
+        left_out: how many pairs were not made because no partner in another document was left for them.
+    """
+
+    a_start: NDArray[np.int64]
+    a_end: NDArray[np.int64]
+    b_start: NDArray[np.int64]
+    b_end: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, which: NDArray[np.intp] | slice) -> SegmentPairs:
+        """The pairs at the given places, in that order."""
+        ranges = (self.a_start[which], self.a_end[which], self.b_start[which], self.b_end[which])
+        return SegmentPairs(*ranges, self.labels[which], self.left_out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InstanceBatch:
+    """Training instances before or after masking; `length` is the padded width L, `P` the mask slots.
+
+    Attributes:
+        input_word_ids: int32, shape [instances, L]: [CLS] A [SEP] B [SEP] and padding.
+        lengths: int32, shape [instances]: tokens before the padding, specials counted.
+        a_lengths: int32, shape [instances]: tokens with type id 0, that is [CLS] A [SEP].
+        masked_lm_positions: int32, shape [instances, P], ascending, then 0.
+        masked_lm_ids: int32, shape [instances, P], the original ids, then 0.
+        masked_lm_counts: int32, shape [instances]: how many of the P slots are used.
+        next_sentence_labels: int64, shape [instances].
+    """
+
+    input_word_ids: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    a_lengths: NDArray[np.int32]
+    masked_lm_positions: NDArray[np.int32]
+    masked_lm_ids: NDArray[np.int32]
+    masked_lm_counts: NDArray[np.int32]
+    next_sentence_labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedBatch:
+    """Serialized records end to end: record i is data[offsets[i]:offsets[i + 1]]; offsets int64 [records + 1]."""
+
+    data: bytes
+    offsets: NDArray[np.int64]

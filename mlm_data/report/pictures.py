@@ -1,0 +1,127 @@
+"""Which pictures the report shows of a split, and what a person should look for in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.config import MaskingSettings
+from mlm_data.report import drawing
+from mlm_data.report.expectation import distance, expected_predictions, selection_rates
+from mlm_data.shards import WrittenShard
+from mlm_data.statistics import InstanceStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture with its words.
+
+    Attributes:
+        title: what it shows.
+        caption: what to look for, one sentence.
+        description: what it shows in numbers, for those who do not see it.
+        svg: an <svg> element.
+    """
+
+    title: str
+    caption: str
+    description: str
+    svg: str
+
+
+def draw_pictures(
+    split: str,
+    statistics: InstanceStatistics,
+    shards: Sequence[WrittenShard],
+    settings: MaskingSettings,
+    passes: int,
+) -> list[Picture]:
+    """All pictures of one split.
+
+    Args:
+        split: its name.
+        statistics: at least one instance.
+        shards: in the order of their names; of each pass equally many.
+        settings: which rate of masking was asked for.
+        passes: how often the corpus was gone through.
+    """
+    instance, segment_a, segment_b = statistics.lengths, statistics.a_lengths, statistics.b_lengths
+    pictures = [
+        # Most instances may be full, the others spread thinly: 90 % and 0.1 % in one picture.
+        _draw_by_label(f"{split}-length", instance, "Instance length", "tokens, specials counted", is_log=True),
+        _draw_by_label(f"{split}-a", segment_a, "Length of segment A", "tokens of A"),
+        _draw_by_label(f"{split}-b", segment_b, "Length of segment B", "tokens of B"),
+        _draw_predictions(f"{split}-predictions", statistics, settings),
+        _draw_selection(f"{split}-selection", statistics, settings),
+    ]
+    return [*pictures, _draw_shards(f"{split}-shards", shards, passes)] if shards else pictures
+
+
+def _draw_by_label(name: str, histogram: NDArray[np.int64], title: str, unit: str, *, is_log: bool = False) -> Picture:
+    present = [label for label in (0, 1) if histogram[label].any()]
+    medians = " and ".join(f"{_median(histogram[label])} for label {label}" for label in present)
+    return Picture(
+        title,
+        _compare(histogram[0], histogram[1]) if len(present) == 2 else "All instances have the same label.",
+        f"Share of instances by {title[0].lower() + title[1:]} ({unit}); median {medians}.",
+        drawing.draw_shares(
+            name, [drawing.Series(f"label {label}", histogram[label]) for label in present], unit, is_log=is_log
+        ),
+    )
+
+
+def _compare(one: NDArray[np.int64], other: NDArray[np.int64]) -> str:
+    gap, limit = distance(one, other)
+    if gap > limit:
+        verdict = f"they differ by {gap:.2%}, more than the {limit:.2%} of mere chance, and the label can be guessed"
+    else:
+        verdict = f"they differ by {gap:.2%} at most, and mere chance allows {limit:.2%}"
+    return f"The line should run along the edge of the area; added up from the left, {verdict}."
+
+
+def _draw_predictions(name: str, statistics: InstanceStatistics, settings: MaskingSettings) -> Picture:
+    limit = f"at least 1, at most {settings.max_predictions_per_seq}"
+    expected = expected_predictions(statistics, settings)
+    return Picture(
+        "Predicted tokens per instance",
+        f"Each bar should end at its dot, the share of instances whose length asks for so many "
+        f"({settings.masked_lm_prob:.0%} of the tokens, {limit}).",
+        f"Share of instances by number of predicted tokens; median {_median(statistics.predictions)}, "
+        f"expected {_median(expected)}.",
+        drawing.draw_counts(name, statistics.predictions, expected, "predicted tokens"),
+    )
+
+
+def _draw_selection(name: str, statistics: InstanceStatistics, settings: MaskingSettings) -> Picture:
+    rates = selection_rates(statistics, settings)
+    overall = statistics.predicted / int(statistics.candidates.sum())
+    return Picture(
+        "Chance of being predicted, by position",
+        f"The dots should scatter about the line and all but one in a thousand lie within the band "
+        f"({rates.outside} of {len(rates.positions)} do not): masking should prefer no position.",
+        f"Share of the tokens other than [CLS] and [SEP] that are predicted, by position in the instance; "
+        f"{overall:.2%} over all positions.",
+        drawing.draw_rates(name, rates, "position"),
+    )
+
+
+def _draw_shards(name: str, shards: Sequence[WrittenShard], passes: int) -> Picture:
+    sizes = np.array([shard.records for shard in shards], np.int64)
+    per_pass = len(sizes) // passes
+    boundaries = range(per_pass, len(sizes), per_pass) if per_pass > 1 and passes <= 64 else range(0)
+    alike = ", and each pass (between dotted lines) should look like the next" if boundaries else ""
+    return Picture(
+        "Records per shard",
+        f"No shard should be much larger than the others, since readers would wait for it{alike}.",
+        f"Records of each of {len(sizes):,} shards, from {sizes.min():,} to {sizes.max():,}; median "
+        f"{np.median(sizes):,.0f}.",
+        drawing.draw_sizes(name, sizes, boundaries, "shard"),
+    )
+
+
+def _median(counts: NDArray[np.int64]) -> int:
+    """The value that half of the counted things do not exceed."""
+    return int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))

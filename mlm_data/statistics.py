@@ -1,0 +1,192 @@
+"""What is counted on the way: documents in, instances out. All numbers are exact and add up over shards."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.records import InstanceBatch, Reason, TokenizedDocument
+
+STATISTICS = "statistics.json"
+
+Histogram = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatistics:
+    """Documents of some part of the corpus.
+
+    Attributes:
+        kept: documents in the shards.
+        sentences: in the kept documents.
+        tokens: in the kept documents.
+        unknown_tokens: of these, how many are [UNK].
+        repairs: kept documents by what was mended in them.
+        rejections: documents not in the shards, by reason.
+    """
+
+    kept: int = 0
+    sentences: int = 0
+    tokens: int = 0
+    unknown_tokens: int = 0
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    rejections: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """All documents that were met, whatever became of them."""
+        return self.kept + sum(self.rejections.values())
+
+    @property
+    def failed(self) -> int:
+        """Documents whose input was bad, see `Reason.is_failure`."""
+        return sum(count for reason, count in self.rejections.items() if Reason(reason).is_failure)
+
+    @classmethod
+    def of(cls, kept: Sequence[TokenizedDocument], unk_id: int) -> Self:
+        """Counts documents that are in the shards."""
+        return cls(
+            kept=len(kept),
+            sentences=sum(len(document.sentence_offsets) - 1 for document in kept),
+            tokens=sum(len(document.ids) for document in kept),
+            unknown_tokens=sum(int(np.count_nonzero(document.ids == unk_id)) for document in kept),
+            repairs=dict(sorted(Counter(str(repair) for document in kept for repair in document.repairs).items())),
+        )
+
+    def __add__(self, other: DocumentStatistics) -> DocumentStatistics:
+        return DocumentStatistics(
+            self.kept + other.kept,
+            self.sentences + other.sentences,
+            self.tokens + other.tokens,
+            self.unknown_tokens + other.unknown_tokens,
+            _add_counts(self.repairs, other.repairs),
+            _add_counts(self.rejections, other.rejections),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As `statistics.json` holds it."""
+        return {"read": self.read, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` gave."""
+        return cls(**{item.name: values[item.name] for item in dataclasses.fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InstanceStatistics:
+    """Instances of some shards. Histograms are int64, indexed by [label, value] unless said otherwise.
+
+    Attributes:
+        lengths: by tokens in the instance, [2, L + 1].
+        a_lengths: by tokens of segment A without specials, [2, L + 1].
+        b_lengths: by tokens of segment B without specials, [2, L + 1].
+        predictions: by number of predicted tokens, [P + 1].
+        positions: predicted tokens by position, [L].
+        candidates: tokens that could have been predicted by position, [L].
+        replacements: predicted tokens now [MASK], now another token, as they were (by choice or by a random draw of the
+            same token), [3].
+        left_out: pairs that were not made because no partner in another document could be found for them.
+    """
+
+    lengths: Histogram
+    a_lengths: Histogram
+    b_lengths: Histogram
+    predictions: Histogram
+    positions: Histogram
+    candidates: Histogram
+    replacements: Histogram
+    left_out: int = 0
+
+    @property
+    def instances(self) -> int:
+        """How many instances were counted."""
+        return int(self.lengths.sum())
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all instances, [CLS] and [SEP] counted, padding not."""
+        return int((self.lengths.sum(axis=0) * np.arange(self.lengths.shape[1])).sum())
+
+    @property
+    def predicted(self) -> int:
+        """Predicted tokens of all instances."""
+        return int(self.replacements.sum())
+
+    @property
+    def random_pairs(self) -> int:
+        """Instances with label 1."""
+        return int(self.lengths[1].sum())
+
+    @classmethod
+    def of(cls, batch: InstanceBatch, mask_id: int) -> Self:
+        """Counts one masked batch."""
+        width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
+        labels = batch.next_sentence_labels
+        used = np.arange(slots) < batch.masked_lm_counts[:, None]
+        positions = batch.masked_lm_positions[used]
+        now = np.take_along_axis(batch.input_word_ids, batch.masked_lm_positions, axis=1)[used]
+        hidden, kept = int((now == mask_id).sum()), int((now == batch.masked_lm_ids[used]).sum())
+        return cls(
+            lengths=_histogram(labels, batch.lengths, width),
+            a_lengths=_histogram(labels, batch.a_lengths - 2, width),
+            b_lengths=_histogram(labels, batch.lengths - batch.a_lengths - 1, width),
+            predictions=np.bincount(batch.masked_lm_counts, minlength=slots + 1).astype(np.int64),
+            positions=np.bincount(positions, minlength=width).astype(np.int64),
+            candidates=_candidates(batch, width),
+            replacements=np.array([hidden, len(now) - hidden - kept, kept], np.int64),
+        )
+
+    @classmethod
+    def none(cls, width: int, slots: int) -> Self:
+        """The statistics of no instance."""
+        pairs = np.zeros((2, width + 1), np.int64)
+        tokens = np.zeros(width, np.int64)
+        return cls(pairs, pairs, pairs, np.zeros(slots + 1, np.int64), tokens, tokens, np.zeros(3, np.int64))
+
+    def __add__(self, other: InstanceStatistics) -> InstanceStatistics:
+        names = (item.name for item in dataclasses.fields(self))
+        return InstanceStatistics(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def to_json(self) -> dict[str, Any]:
+        """As `statistics.json` holds it."""
+        summary = {
+            "instances": self.instances,
+            "tokens": self.tokens,
+            "predicted": self.predicted,
+            "random_pairs": self.random_pairs,
+        }
+        values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return summary | {name: value.tolist() if name != "left_out" else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` gave."""
+        histograms = {
+            name: np.array(values[name], np.int64) for name in (item.name for item in dataclasses.fields(cls))
+        }
+        return cls(**{**histograms, "left_out": values["left_out"]})
+
+
+def _histogram(labels: NDArray[np.int64], values: NDArray[np.int32], width: int) -> Histogram:
+    flat = np.bincount(labels * (width + 1) + values, minlength=2 * (width + 1))
+    return flat.astype(np.int64).reshape(2, width + 1)
+
+
+def _candidates(batch: InstanceBatch, width: int) -> Histogram:
+    """Tokens by position that are neither padding nor [CLS] nor [SEP]."""
+    longer_than = len(batch) - np.cumsum(np.bincount(batch.lengths, minlength=width + 1))[:width]
+    separators = np.bincount(batch.a_lengths - 1, minlength=width) + np.bincount(batch.lengths - 1, minlength=width)
+    candidates: Histogram = longer_than - separators
+    candidates[0] = 0
+    return candidates.astype(np.int64)
+
+
+def _add_counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}

@@ -1,0 +1,149 @@
+"""The figures people ask of a dataset, as rows of text; the report and the dataset card lay them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mlm_data.config import Settings
+from mlm_data.manifest import Manifest
+from mlm_data.statistics import DocumentStatistics, InstanceStatistics
+
+NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        label: what is told.
+        values: one for each column.
+        is_part: whether it is a part of the row above that is none.
+    """
+
+    label: str
+    values: tuple[str, ...]
+    is_part: bool = False
+
+
+def format_count(number: int) -> str:
+    """A number people can read: 1,234,567."""
+    return f"{number:,}"
+
+
+def format_share(part: float, whole: float) -> str:
+    """A percentage of two decimals; a dash where there is nothing to be a part of."""
+    if not whole:
+        return NONE
+    return "<0.01%" if 0 < part / whole < 0.00005 else f"{part / whole:.2%}"
+
+
+def format_ratio(dividend: float, divisor: float) -> str:
+    """A quotient of one decimal; a dash where the divisor is 0."""
+    return f"{dividend / divisor:,.1f}" if divisor else NONE
+
+
+def format_bytes(size: float) -> str:
+    """A size in decimal units: 1.24 GB."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:,.0f} bytes" if unit == "bytes" else f"{size:,.2f} {unit}"
+
+
+def splits_of(manifest: Manifest, instances: Mapping[str, InstanceStatistics]) -> tuple[str, ...]:
+    """The splits that hold anything, training first."""
+    return tuple(
+        split
+        for split in sorted({*manifest.shards, *instances})
+        if manifest.shards.get(split) or (split in instances and instances[split].instances)
+    )
+
+
+def instances_of(split: str, manifest: Manifest, instances: Mapping[str, InstanceStatistics]) -> InstanceStatistics:
+    """The statistics of a split, of no instance where there are none."""
+    none = InstanceStatistics.none(manifest.max_seq_length, manifest.max_predictions_per_seq)
+    return instances.get(split, none)
+
+
+def total_of(manifest: Manifest, instances: Mapping[str, InstanceStatistics]) -> InstanceStatistics:
+    """The statistics of all splits together."""
+    none = InstanceStatistics.none(manifest.max_seq_length, manifest.max_predictions_per_seq)
+    return sum(instances.values(), start=none)
+
+
+def fill(statistics: InstanceStatistics, max_seq_length: int) -> str:
+    """Share of the sequence positions that hold a token rather than padding."""
+    return format_share(statistics.tokens, statistics.instances * max_seq_length)
+
+
+def document_rows(documents: DocumentStatistics) -> list[Row]:
+    """What became of the documents; the columns are a count and what it is a part of."""
+    rejected = sum(documents.rejections.values())
+    repaired = [
+        Row(f"repaired: {repair}", (format_count(count), f"{format_share(count, documents.kept)} of kept"), True)
+        for repair, count in documents.repairs.items()
+    ]
+    reasons = [
+        Row(f"rejected: {reason}", (format_count(count), f"{format_share(count, documents.read)} of read"), True)
+        for reason, count in documents.rejections.items()
+    ]
+    return [
+        Row("Documents read", (format_count(documents.read), "")),
+        Row(
+            "Documents kept", (format_count(documents.kept), f"{format_share(documents.kept, documents.read)} of read")
+        ),
+        *repaired,
+        Row("Documents rejected", (format_count(rejected), f"{format_share(rejected, documents.read)} of read")),
+        *reasons,
+        Row("Sentences", (format_count(documents.sentences), _each(documents.sentences, documents.kept, "document"))),
+        Row("Tokens", (format_count(documents.tokens), _each(documents.tokens, documents.sentences, "sentence"))),
+        Row(
+            "unknown, [UNK]",
+            (
+                format_count(documents.unknown_tokens),
+                f"{format_share(documents.unknown_tokens, documents.tokens)} of tokens",
+            ),
+            True,
+        ),
+    ]
+
+
+def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str, InstanceStatistics]) -> list[Row]:
+    """What the shards hold; the columns are those of `splits_of` and what was asked for."""
+    splits = splits_of(manifest, instances)
+    parts = [instances_of(split, manifest, instances) for split in splits]
+    shards = [manifest.shards.get(split, ()) for split in splits]
+
+    def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = False) -> Row:
+        return Row(label, (*map(value, parts), asked), is_part)
+
+    masking = settings.masking
+    rate = f"{masking.masked_lm_prob:.0%} of an instance, 1 to {masking.max_predictions_per_seq}"
+    return [
+        row("Instances", lambda part: format_count(part.instances)),
+        row("random pairs (label 1)", lambda part: format_share(part.random_pairs, part.instances), "50%", True),
+        row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True),
+        row("Tokens", lambda part: format_count(part.tokens)),
+        row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
+        row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),
+        row("Predicted tokens", lambda part: format_count(part.predicted)),
+        row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate, True),
+        row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part)), "", True),
+        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), "80%", True),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), "10%", True),
+        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), "10%", True),
+        Row("Shards", (*(format_count(len(part)) for part in shards), "")),
+        Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
+    ]
+
+
+def _each(number: int, owners: int, owner: str) -> str:
+    return f"{format_ratio(number, owners)} a {owner}"
+
+
+def _candidates(statistics: InstanceStatistics) -> int:
+    return int(statistics.candidates.sum())

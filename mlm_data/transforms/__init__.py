@@ -1,0 +1,1 @@
+"""The hallway: the rooms as Beam transforms, and the only place that knows Beam."""

@@ -1,0 +1,169 @@
+"""Rooms 5 to 8 in a row: the documents of a bucket become shards, one a pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+
+from mlm_data import chance
+from mlm_data.config import Settings
+from mlm_data.examples import encode_batch
+from mlm_data.instances import gather_instances
+from mlm_data.masking import mask_tokens
+from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.records import (
+    EncodedBatch,
+    InstanceBatch,
+    Reason,
+    Rejection,
+    SegmentPairs,
+    TokenizedCorpus,
+    TokenizedDocument,
+)
+from mlm_data.shards import WrittenShard, shard_name, write_shard
+from mlm_data.statistics import DocumentStatistics, InstanceStatistics
+from mlm_data.storage import Storage
+from mlm_data.transforms.failures import fail_if_unwritable
+from mlm_data.transforms.progress import Stage, report
+from mlm_data.transforms.shuffle import Bucket, ShardPlan
+from mlm_data.transforms.storage import BeamStorage
+from mlm_data.vocabulary import Vocabulary
+
+# Arrays of this many rows stay in the processor's cache. It decides the order in which random numbers are drawn, and so
+# the bytes: never change it lightly.
+_INSTANCES_PER_BATCH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltBucket:
+    """What came of a bucket: its shards in the order of the passes, what was counted, what was rejected."""
+
+    bucket: Bucket
+    shards: tuple[WrittenShard, ...]
+    documents: DocumentStatistics
+    instances: InstanceStatistics
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(eq=False)  # Beam writes notes of its own into transforms
+class BuildShards(beam.PTransform):
+    """Buckets to shards."""
+
+    settings: Settings
+    vocabulary: Vocabulary
+    plan: beam.PCollection[ShardPlan]
+
+    def expand(
+        self, buckets: beam.PCollection[tuple[Bucket, Iterable[list[TokenizedDocument]]]]
+    ) -> beam.PCollection[BuiltBucket]:
+        """See `beam.PTransform`."""
+        return buckets | "Build shards" >> beam.Map(
+            build_group, self.settings, self.vocabulary, beam.pvalue.AsSingleton(self.plan)
+        )
+
+
+def build_group(
+    group: tuple[Bucket, Iterable[list[TokenizedDocument]]], settings: Settings, vocabulary: Vocabulary, plan: ShardPlan
+) -> BuiltBucket:
+    """Builds one group of the shuffle.
+
+    Raises:
+        RunFailedError: its shards cannot be written.
+    """
+    bucket, parts = Bucket(*group[0]), group[1]
+    builder = ShardBuilder(settings, vocabulary, plan, BeamStorage())
+    with fail_if_unwritable(f"shards of bucket {bucket.number}", settings.shards.output_dir):
+        return builder.build(bucket, itertools.chain.from_iterable(parts))
+
+
+@dataclass(frozen=True)
+class ShardBuilder:
+    """Makes shards of documents, without Beam."""
+
+    settings: Settings
+    vocabulary: Vocabulary
+    plan: ShardPlan
+    storage: Storage
+
+    def build(self, bucket: Bucket, documents: Iterable[TokenizedDocument]) -> BuiltBucket:
+        """Writes the shards of one bucket; the order of its documents does not matter.
+
+        Raises:
+            OSError: a shard cannot be written.
+        """
+        kept, rejections = select_documents(documents)
+        corpus = lay_end_to_end(kept)
+        passes = self.plan.passes(bucket.split, self.settings.shards.dupe_factor)
+        written = [self._write_pass(bucket, number, corpus) for number in range(passes)]
+        total = sum((statistics for _, statistics in written), start=self._no_instances())
+        if not total.instances:
+            rejections += [_without_partner(document) for document in kept]
+            kept = []
+        return BuiltBucket(
+            bucket=bucket,
+            shards=tuple(shard for shard, _ in written),
+            documents=DocumentStatistics.of(kept, self.vocabulary.unk_id),
+            instances=total,
+            rejections=tuple(rejections),
+        )
+
+    def _write_pass(
+        self, bucket: Bucket, number: int, corpus: TokenizedCorpus
+    ) -> tuple[WrittenShard, InstanceStatistics]:
+        """Pass p of bucket b is shard p * buckets + b, so that copies of one text never share a shard."""
+        settings, buckets = self.settings.shards, self.plan.buckets[bucket.split]
+        passes = self.plan.passes(bucket.split, settings.dupe_factor)
+        name = shard_name(bucket.split, number * buckets + bucket.number, passes * buckets, settings.compression)
+        pairs = make_nsp_pairs(corpus, self.settings.pairing, self._generator(bucket, number, "pair"))
+        counted = [dataclasses.replace(self._no_instances(), left_out=pairs.left_out)]
+
+        def encoded() -> Iterator[EncodedBatch]:
+            for batch in self._masked_batches(corpus, pairs, self._generator(bucket, number, "mask")):
+                counted[0] += InstanceStatistics.of(batch, self.vocabulary.mask_id)
+                yield encode_batch(batch, settings.feature_names)
+
+        shard = write_shard(self.storage, settings.output_dir, name, encoded(), settings.compression)
+        report(Stage.WRITTEN, 1)
+        return shard, counted[0]
+
+    def _masked_batches(
+        self, corpus: TokenizedCorpus, pairs: SegmentPairs, rng: np.random.Generator
+    ) -> Iterator[InstanceBatch]:
+        for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
+            some = pairs.take(slice(start, start + _INSTANCES_PER_BATCH))
+            batch = gather_instances(corpus, some, self.vocabulary, self.settings.pairing.max_seq_length)
+            yield mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
+
+    def _generator(self, bucket: Bucket, number: int, purpose: str) -> np.random.Generator:
+        return chance.generator(self.settings.shards.random_seed, purpose, bucket.split, bucket.number, number)
+
+    def _no_instances(self) -> InstanceStatistics:
+        return InstanceStatistics.none(
+            self.settings.pairing.max_seq_length, self.settings.masking.max_predictions_per_seq
+        )
+
+
+def select_documents(documents: Iterable[TokenizedDocument]) -> tuple[list[TokenizedDocument], list[Rejection]]:
+    """The documents to build from in the order of their keys; of equal ones the first by source stays."""
+    kept: list[TokenizedDocument] = []
+    rejections = []
+    for document in sorted(documents, key=lambda document: (document.key, document.source, document.index)):
+        if kept and kept[-1].key == document.key:
+            detail = f"same text as {kept[-1].source}, document {kept[-1].index}"
+            rejections.append(Rejection(Reason.DUPLICATE, document.source, document.index, detail))
+        elif len(document.sentence_offsets) <= 2:
+            detail = "one sentence, where two segments need two at least"
+            rejections.append(Rejection(Reason.SINGLE_SENTENCE, document.source, document.index, detail))
+        else:
+            kept.append(document)
+    return kept, rejections
+
+
+def _without_partner(document: TokenizedDocument) -> Rejection:
+    detail = "too few documents in its shard to take a random second segment from; lower --num_shards or add text"
+    return Rejection(Reason.NO_PARTNER, document.source, document.index, detail)

@@ -1,0 +1,86 @@
+"""What a run will give, judged by a sample of its input."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mlm_data import chance
+from mlm_data.config import Settings
+from mlm_data.corpora import InputFile, read_documents
+from mlm_data.examples import encode_batch
+from mlm_data.instances import gather_instances
+from mlm_data.masking import mask_tokens
+from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.records import Document, TokenizedDocument
+from mlm_data.storage import Storage
+from mlm_data.transforms.prepare import SplitSentences, Tokenize, clean
+from mlm_data.vocabulary import Vocabulary
+
+_SAMPLE_FILES = 25
+_SAMPLE_CHARACTERS = 1_000_000
+_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+_TYPICAL_COMPRESSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Roughly what to expect.
+
+    Attributes:
+        text_bytes: of the input, decompressed.
+        tokens: of the input.
+        records: in all passes.
+        record_bytes: of all records, before compression.
+    """
+
+    text_bytes: int
+    tokens: int
+    records: int
+    record_bytes: int
+
+
+def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabulary, storage: Storage) -> Estimate:
+    """Sends a sample from the beginning of the files through all rooms and scales up what came out."""
+    text_bytes = sum(
+        file.size * (_TYPICAL_COMPRESSION if file.path.endswith(_COMPRESSED_SUFFIXES) else 1) for file in files
+    )
+    sample = list(_sample(files, settings, storage))
+    sampled_bytes = sum(len(document.text.encode("utf-8", "replace")) for document in sample)
+    tokenized = list(_tokenize(sample, settings, vocabulary))
+    if not tokenized:
+        return Estimate(text_bytes, 0, 0, 0)
+    scale = text_bytes / sampled_bytes
+    corpus = lay_end_to_end(tokenized)
+    rng = chance.generator(settings.shards.random_seed, "estimate")
+    pairs = make_nsp_pairs(corpus, settings.pairing, rng)
+    some = pairs.take(slice(0, 1000))
+    batch = gather_instances(corpus, some, vocabulary, settings.pairing.max_seq_length)
+    encoded = encode_batch(mask_tokens(batch, settings.masking, vocabulary, rng), settings.shards.feature_names)
+    records = (len(pairs) + pairs.left_out) * scale * settings.shards.dupe_factor
+    framed_bytes = len(encoded.data) / max(1, len(some)) + 16
+    return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))
+
+
+def _sample(files: Sequence[InputFile], settings: Settings, storage: Storage) -> Iterator[Document]:
+    """The beginnings of some files, evenly spaced among all."""
+    chosen = files[:: max(1, len(files) // _SAMPLE_FILES)]
+    share = _SAMPLE_CHARACTERS // len(chosen)
+    for file in chosen:
+        left = share
+        for item in read_documents(file, settings.corpora, storage):
+            cleaned = clean(item)
+            if isinstance(cleaned, Document):
+                yield dataclasses.replace(cleaned, text=cleaned.text[:left])
+                left -= len(cleaned.text)
+            if left <= 0:
+                break
+
+
+def _tokenize(sample: Sequence[Document], settings: Settings, vocabulary: Vocabulary) -> Iterator[TokenizedDocument]:
+    split, tokenize = SplitSentences(settings.sentences), Tokenize(settings.wordpiece, vocabulary)
+    split.setup()
+    tokenize.setup()
+    sentences = [item for document in sample for item in split.process(document)]
+    return (item for item in tokenize.process(sentences) if isinstance(item, TokenizedDocument))

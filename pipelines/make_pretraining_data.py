@@ -1,0 +1,173 @@
+"""`make-pretraining-data`: raw text in, BERT pre-training shards out."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from rich.console import Console
+
+from mlm_data.config import Settings, SettingsError, fingerprint, section_types
+from mlm_data.corpora import InputFile, plan_inputs
+from mlm_data.dataset_directory import DirectoryState, clear_directory, examine_directory, write_config
+from mlm_data.sentences import SentenceSplitter
+from mlm_data.storage import Storage
+from mlm_data.transforms.dataset import MakePretrainingData
+from mlm_data.transforms.estimate import estimate
+from mlm_data.transforms.failures import failure_message
+from mlm_data.transforms.storage import BeamStorage
+from mlm_data.vocabulary import Vocabulary, case_warning
+from pipelines.command_line import DONE, FAILED, FlagParser, merge_flags, nearest_flag, read_toml, run_program
+from pipelines.local_runner import is_local, known_beam_flags, make_options, make_runner, peak_memory
+from pipelines.progress_display import show_progress
+from pipelines.results_display import print_plan, print_results
+
+SECTION_TITLES = {
+    "corpora": "input",
+    "sentences": "sentences",
+    "wordpiece": "tokenization",
+    "pairing": "pairing",
+    "masking": "masking",
+    "shards": "output",
+    "shuffle": "shuffle",
+}
+
+EPILOG = """
+Every other flag is given to Apache Beam (--direct_num_workers, --runner, --temp_location, ...); flags Beam does not
+know are errors. Without --runner the work is done on this machine, with one process per core.
+
+examples:
+  make-pretraining-data --input 'books/*.txt' --vocab_file vocab.txt --output_dir out
+  make-pretraining-data --input 'paragraphs:law/*.txt.gz' --input 'lines:news/*.txt' \\
+      --vocab_file vocab.txt --output_dir out --max_seq_length 512 --max_predictions_per_seq 76 --plan
+
+exit status: 0 done, 1 the run failed, 2 the command cannot be meant
+"""
+
+
+def make_parser() -> FlagParser:
+    """All flags of this program."""
+    parser = FlagParser(
+        """Turns raw text into TFRecord shards for BERT pre-training (masked language model, next sentence
+        prediction). The same input, settings and seed give the same bytes, with any number of processes.""",
+        EPILOG,
+    )
+    for name, section in section_types().items():
+        parser.add_section(SECTION_TITLES[name], section)
+    run = parser.add_argument_group("run")
+    run.add_argument("--config", metavar="FILE", help="TOML file of settings by flag name; flags overrule it.")
+    parser.add_switch("plan", "List inputs, resolved settings and what to expect; write nothing.", run)
+    parser.add_switch("overwrite", "Delete the dataset that is in the way in the output directory, if any.", run)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the program; gives its exit status."""
+    flags, settings, beam_arguments = _parse(arguments)
+    console, storage = Console(stderr=True, highlight=False), BeamStorage()
+    vocabulary = Vocabulary.load(settings.wordpiece.vocab_file, storage)
+    files = plan_inputs(settings.corpora, storage)
+    SentenceSplitter(settings.sentences)  # refuses a language it cannot do, before any work
+    warning = case_warning(vocabulary, do_lower_case=settings.wordpiece.do_lower_case)
+    if warning:
+        console.print(f"[yellow]warning:[/] {warning}")
+    if flags.get("plan"):
+        print_plan(Console(highlight=False), files, settings, estimate(files, settings, vocabulary, storage))
+        return DONE
+    state = _claim_directory(storage, settings, vocabulary, files, overwrite=bool(flags.get("overwrite")))
+    if state is DirectoryState.FINISHED:
+        console.print(f"{settings.shards.output_dir} already holds this very dataset; nothing to do.")
+        return DONE
+    if state is DirectoryState.UNFINISHED:
+        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; going on with it.")
+    options = make_options(beam_arguments, sum(file.size for file in files))
+    return _run(console, files, settings, vocabulary, options)
+
+
+def _parse(arguments: Sequence[str]) -> tuple[dict[str, Any], Settings, list[str]]:
+    """This program's own flags, the settings, and Beam's arguments."""
+    parser = make_parser()
+    namespace, others = parser.parse_flags(arguments)
+    flags = vars(namespace)
+    own: dict[str, Any] = {name: flags.pop(name) for name in ("config", "plan", "overwrite") if name in flags}
+    beam_parser = known_beam_flags()
+    unknown = beam_parser.parse_known_args(others)[1]
+    if unknown:
+        beam_flags = [option for action in beam_parser._actions for option in action.option_strings]
+        parser.error(nearest_flag(unknown[0], [*parser.flag_names(), *beam_flags]))
+    settings = Settings.from_flags(merge_flags(read_toml(own["config"]) if "config" in own else {}, flags))
+    for name, value in (
+        ("input", settings.corpora.input),
+        ("vocab_file", settings.wordpiece.vocab_file),
+        ("output_dir", settings.shards.output_dir or own.get("plan")),
+    ):
+        if not value:
+            parser.error(f"--{name} is missing; it says {_PURPOSES[name]}")
+    return own, settings, others
+
+
+_PURPOSES = {
+    "input": "what to read, as in --input 'books/*.txt'",
+    "vocab_file": "which WordPiece vocabulary to use; train-vocab makes one",
+    "output_dir": "where the dataset is written",
+}
+
+
+def _claim_directory(
+    storage: Storage, settings: Settings, vocabulary: Vocabulary, files: Sequence[InputFile], *, overwrite: bool
+) -> DirectoryState:
+    """Makes sure the output directory is ours to write to, and says what it held.
+
+    Raises:
+        SettingsError: something else is in the way, or the directory cannot be written to.
+    """
+    directory = settings.shards.output_dir
+    inputs = [asdict(file) for file in files]
+    name = fingerprint(settings, vocabulary.sha256, inputs)
+    try:
+        state, found = examine_directory(storage, directory, name)
+        if overwrite:
+            clear_directory(storage, directory)
+        elif state is DirectoryState.FINISHED:
+            return state
+        elif state is DirectoryState.OCCUPIED:
+            message = f"{directory} holds {found}; choose another --output_dir, or --overwrite it"
+            raise SettingsError(message)
+        vocabulary_facts = {"file": settings.wordpiece.vocab_file, "sha256": vocabulary.sha256}
+        content = {"settings": settings.to_flags(), "vocabulary": vocabulary_facts, "inputs": inputs}
+        write_config(storage, directory, name, content)
+    except OSError as error:
+        raise SettingsError(f"--output_dir {directory} cannot be written to: {error}") from error
+    return DirectoryState.FREE if overwrite else state
+
+
+def _run(
+    console: Console, files: Sequence[InputFile], settings: Settings, vocabulary: Vocabulary, options: PipelineOptions
+) -> int:
+    """Runs the pipeline with progress and prints what it made."""
+    started = time.monotonic()
+    pipeline = beam.Pipeline(runner=make_runner(options), options=options)
+    # The largest first, so that no worker is left alone with one at the end.
+    by_size = sorted(files, key=lambda file: (-file.size, file.path))
+    pipeline | "List files" >> beam.Create(by_size) | MakePretrainingData(settings, vocabulary)
+    try:
+        with show_progress(console, sum(file.size for file in files)):
+            pipeline.run().wait_until_finish()
+    except Exception as error:  # runners wrap what workers raise in types of their own
+        message = failure_message(error)
+        console.print(f"[red]The run failed:[/] {message}" if message else traceback.format_exc(), markup=bool(message))
+        return FAILED
+    seconds = time.monotonic() - started
+    if is_local(options):
+        print_results(Console(highlight=False), settings, sum(file.size for file in files), seconds, peak_memory())
+    return DONE
+
+
+def entry() -> None:
+    """The console script."""
+    run_program(main)

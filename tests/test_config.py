@@ -1,0 +1,51 @@
+"""Settings: what may be said, and what a dataset's name depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from mlm_data.config import MaskingSettings, PairingSettings, Settings, SettingsError, fingerprint
+
+
+def test_flags_go_out_as_they_came_in():
+    flags = Settings.from_flags({"input": ["a*.txt"], "dupe_factor": 3, "short_seq_prob": 0}).to_flags()
+    assert (flags["input"], flags["dupe_factor"], flags["short_seq_prob"]) == (("a*.txt",), 3, 0.0)
+    assert Settings.from_flags(flags).to_flags() == flags
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"dupe_factr": 3}, "unknown setting dupe_factr"),
+        ({"dupe_factor": 0}, "--dupe_factor is 0; expected 1 or more"),
+        ({"dupe_factor": "many"}, "dupe_factor is 'many'; expected int"),
+        ({"dupe_factor": True}, "dupe_factor is True; expected int"),
+        ({"masking": "all"}, "--masking is 'all'; expected one of token"),
+        ({"masked_lm_prob": 0.9}, "--masked_lm_prob is 0.9; expected above 0, up to 0.5"),
+        ({"encoding": "utf-9"}, "--encoding is 'utf-9', which Python does not know"),
+        ({"max_seq_length": 16}, "--max_predictions_per_seq is 20 but --max_seq_length 16 leaves 13"),
+        ({"input": 3}, "input is 3; expected a list of strings"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_reason(flags, message):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_flags(flags)
+    assert message in str(refusal.value)
+
+
+def test_the_fingerprint_changes_with_what_decides_bytes_and_with_nothing_else():
+    def name(inputs=({"path": "a", "size": 1},), vocabulary="v", **flags):
+        return fingerprint(Settings.from_flags(flags), vocabulary, inputs)
+
+    same = [{"output_dir": "elsewhere"}, {"shuffle": "engine"}, {"vocab_file": "copy.txt"}, {"max_error_rate": 0.5}]
+    other = [{"random_seed": 1}, {"do_lower_case": False}, {"language": "de"}, {"limit": 5}, {"feature_names": "v1"}]
+    assert {name(**flags) for flags in same} == {name()}
+    assert len({name(), name(inputs=()), name(vocabulary="w"), *(name(**flags) for flags in other)}) == 3 + len(other)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PairingSettings().max_seq_length = 7
+    assert MaskingSettings() == MaskingSettings()

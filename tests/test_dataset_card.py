@@ -1,0 +1,79 @@
+"""What the card tells people to type is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+
+import pytest
+
+from mlm_data.config import Settings, section_types
+from mlm_data.dataset_card import MEANINGS, render_card
+from mlm_data.examples import FEATURES, decode_example, encode_batch
+from pipelines.command_line import FlagParser
+from tests.finished import finished_dataset, masked_batch
+
+UNUSUAL = {"feature_names": "v1", "max_seq_length": 64, "max_predictions_per_seq": 9, "compression": "gzip"}
+
+
+def code_blocks(card: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", card, re.DOTALL)
+
+
+@pytest.mark.parametrize("flags", [{}, UNUSUAL])
+def test_python_in_it_compiles_and_parses_these_records(flags):
+    dataset = finished_dataset(**flags)
+    blocks = code_blocks(render_card(*dataset.parts), "python")
+    trees = [ast.parse(block) for block in blocks]
+    assert len(trees) == (1 if flags else 2)
+    assert ('compression_type="GZIP"' in blocks[0]) == bool(flags)
+
+    table = next(
+        node.value for node in trees[0].body if isinstance(node, ast.Assign) and node.targets[0].id == "FEATURES"
+    )
+    parsed = {
+        key.value: (call.args[0].elts[0].value, call.args[1].attr)
+        for key, call in zip(table.keys, table.values, strict=True)
+    }
+    encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names)
+    record = decode_example(encoded.data[: encoded.offsets[1]])
+    assert parsed == {name: (len(values), values.dtype.name) for name, values in record.items()}
+
+
+@pytest.mark.parametrize("flags", [{}, UNUSUAL])
+def test_model_garden_is_told_what_the_manifest_says(flags):
+    dataset = finished_dataset(**flags)
+    (block,) = code_blocks(render_card(*dataset.parts), "yaml")
+    fields = dict(line.strip().split(": ") for line in block.splitlines()[2:])
+    assert fields["input_path"] == dataset.manifest.shards["train"][0].name.replace("00000-of-00004", "*")
+    assert fields["file_type"] == ("tfrecord_compressed" if flags else "tfrecord")
+    assert fields["seq_length"] == str(dataset.manifest.max_seq_length)
+    assert fields["max_predictions_per_seq"] == str(dataset.manifest.max_predictions_per_seq)
+    assert fields["use_v2_feature_names"] == ("false" if flags else "true")
+
+
+@pytest.mark.parametrize("flags", [{}, {**UNUSUAL, "do_lower_case": False, "masked_lm_prob": 0.25, "language": "de"}])
+def test_command_in_it_makes_the_same_dataset(flags):
+    dataset = finished_dataset(**flags)
+    (block,) = code_blocks(render_card(*dataset.parts), "sh")
+    words = shlex.split(block.replace("\\\n", ""))
+    parser = FlagParser("a test")
+    for name, section in section_types().items():
+        parser.add_section(name, section)
+    namespace, unknown = parser.parse_flags(words[1:])
+    assert (words[0], unknown) == ("make-pretraining-data", [])
+    expected = dataset.settings.to_flags() | {"vocab_file": "vocab.txt", "output_dir": "OUTPUT_DIR"}
+    assert Settings.from_flags(vars(namespace)).to_flags() == expected
+
+
+def test_card_says_what_labels_mean_and_how_much_there_is():
+    dataset = finished_dataset()
+    card = render_card(*dataset.parts)
+    assert "- 0: B follows A in its document\n- 1: B comes from another document\n" in card
+    assert f"| Instances | {dataset.instances['train'].instances:,} |" in card
+    assert "| Documents kept | 1,234 |" in card
+    assert "/secret" not in card
+    assert {feature.v2 for feature in FEATURES} == set(MEANINGS)
+    rows = [line.count("|") for line in card.splitlines() if line.startswith("|")]
+    assert set(rows) == {4}

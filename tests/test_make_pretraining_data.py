@@ -1,0 +1,306 @@
+"""The whole stream, from raw text to shards, as a user runs it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from mlm_data.config import Settings
+from mlm_data.corpora import plan_inputs
+from mlm_data.records import TokenizedDocument
+from mlm_data.storage import LocalStorage
+from mlm_data.transforms.prepare import SplitSentences, Tokenize, clean, read_file
+from pipelines.make_pretraining_data import main
+from tests.invariants import check_exact_invariants, read_columns, read_manifest, read_vocabulary
+
+REPOSITORY = Path(__file__).parents[1]
+SAMPLES = REPOSITORY / "samples" / "corpus"
+VOCABULARY = REPOSITORY / "vocab" / "en-uncased-30k.txt"
+REAL_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+def run(output: Path, *arguments: str, inputs: Sequence[str] = (f"{SAMPLES}/**",)) -> int:
+    flags = [f"--input={pattern}" for pattern in inputs]
+    return main([*flags, f"--vocab_file={VOCABULARY}", f"--output_dir={output}", *arguments])
+
+
+def shard_names(directory: Path, split: str = "train") -> list[str]:
+    return [shard.name for shard in read_manifest(directory).shards[split]]
+
+
+def shard_sums(directory: Path) -> list[tuple[str, str]]:
+    return [(shard.name, shard.sha256) for shards in read_manifest(directory).shards.values() for shard in shards]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("sample") / "out"
+    assert run(output, "--dupe_factor=3") == 0
+    return output
+
+
+def test_the_directory_holds_what_is_promised(sample):
+    names = {str(path.relative_to(sample)) for path in sample.rglob("*") if path.is_file()}
+    beside = {"vocab.txt", "config.json", "statistics.json", "features.json", "dataset_info.json", "README.md"}
+    assert names == {f"train-0000{i}-of-00003.tfrecord" for i in range(3)} | beside | {"report.html", "manifest.json"}
+    assert (sample / "vocab.txt").read_bytes() == VOCABULARY.read_bytes()
+
+
+def test_every_article_of_the_sample_arrives(sample):
+    documents = json.loads((sample / "statistics.json").read_text())["documents"]
+    assert documents["read"] == documents["kept"] == 68
+    assert documents["rejections"] == {}
+    assert documents["repairs"] == {"read_as_windows_1252": 6}
+
+
+def test_every_record_keeps_the_exact_invariants(sample):
+    columns = read_columns(sample, shard_names(sample))
+    check_exact_invariants(columns, read_vocabulary(sample), masked_lm_prob=0.15, slots=20)
+
+
+def test_labels_say_whether_b_follows_a_in_one_document(sample):
+    settings = Settings.from_flags(json.loads((sample / "config.json").read_text())["settings"])
+    texts = ["".join(map(chr, document.ids)) for document in tokenize_again(settings)]
+    columns = read_columns(sample, shard_names(sample))
+    seen = {0: 0, 1: 0}
+    for a, b, label in segments(columns):
+        homes = [(text, text.find(a)) for text in texts if a in text]
+        follows = any(b in text[place + len(a) :] for text, place in homes)
+        together = any(b in text for text, _ in homes)
+        assert (follows, together) == ((True, True) if label == 0 else (False, False))
+        seen[label] += 1
+    assert abs(seen[0] - seen[1]) <= 3  # one a shard, of an odd number
+
+
+def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
+    """The documents of a run, through the rooms alone."""
+    split = SplitSentences(settings.sentences)
+    tokenize = Tokenize(settings.wordpiece, read_vocabulary_of(settings))
+    split.setup()
+    tokenize.setup()
+    documents = [
+        sentences
+        for file in plan_inputs(settings.corpora, LocalStorage())
+        for document in read_file(file, settings.corpora)
+        for sentences in split.process(clean(document))
+    ]
+    return list(tokenize.process(documents))
+
+
+def read_vocabulary_of(settings: Settings):
+    return read_vocabulary(Path(settings.shards.output_dir))
+
+
+def segments(columns: dict[str, np.ndarray]):
+    """A and B before masking, as strings of one character a token, and the label."""
+    ids = columns["input_word_ids"].copy()
+    used = columns["masked_lm_weights"] == 1
+    ids[np.nonzero(used)[0], columns["masked_lm_positions"][used]] = columns["masked_lm_ids"][used]
+    lengths, b_lengths = columns["input_mask"].sum(axis=1), columns["input_type_ids"].sum(axis=1)
+    for row, length, b_length, (label,) in zip(ids, lengths, b_lengths, columns["next_sentence_labels"], strict=True):
+        a, b = row[1 : length - b_length - 1], row[length - b_length : length - 1]
+        yield "".join(map(chr, a)), "".join(map(chr, b)), int(label)
+
+
+def test_two_processes_give_the_bytes_of_one(sample, tmp_path):
+    assert run(tmp_path / "out", "--dupe_factor=3", "--direct_num_workers=2") == 0
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+
+
+def test_renamed_split_and_reordered_files_give_the_same_bytes(sample, tmp_path):
+    corpus = tmp_path / "corpus"
+    shutil.copytree(SAMPLES, corpus)
+    for number, path in enumerate(sorted((corpus / "articles").iterdir(), reverse=True)):
+        path.rename(corpus / f"{number:03d}.txt")
+    documents = gzip.decompress((corpus / "reports.paragraphs.txt.gz").read_bytes()).split(b"\n\n")
+    (corpus / "a.paragraphs.txt").write_bytes(b"\n\n".join(documents[6:]))
+    (corpus / "z.paragraphs.txt").write_bytes(b"\n\n".join(documents[:6]))
+    (corpus / "reports.paragraphs.txt.gz").unlink()
+    notes = (corpus / "notes.lines.txt").read_text().splitlines()
+    (corpus / "notes.lines.txt").write_text("\n".join(reversed(notes)))
+    assert run(tmp_path / "out", "--dupe_factor=3", inputs=[f"{corpus}/**"]) == 0
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+
+
+def test_another_seed_gives_other_bytes_and_a_copy_of_a_document_does_not(sample, tmp_path):
+    assert run(tmp_path / "seed", "--dupe_factor=3", "--random_seed=1") == 0
+    assert not set(shard_sums(tmp_path / "seed")) & set(shard_sums(sample))
+    copy = tmp_path / "copy.txt"
+    shutil.copy(next((SAMPLES / "articles").iterdir()), copy)
+    assert run(tmp_path / "twice", "--dupe_factor=3", inputs=[f"{SAMPLES}/**", str(copy)]) == 0
+    assert shard_sums(tmp_path / "twice") == shard_sums(sample)
+    (rejection,) = map(json.loads, (tmp_path / "twice" / "rejects" / "duplicate.jsonl").read_text().splitlines())
+    assert rejection["reason"] == "duplicate"
+    assert "same text as" in rejection["detail"]
+
+
+def test_validation_documents_are_kept_apart(tmp_path):
+    assert run(tmp_path, "--dupe_factor=2", "--validation_fraction=0.3", "--compression=gzip") == 0
+    manifest = read_manifest(tmp_path)
+    assert [len(manifest.shards[split]) for split in ("train", "validation")] == [2, 1]
+    parts = {}
+    for split, shards in manifest.shards.items():
+        columns = read_columns(tmp_path, [shard.name for shard in shards])
+        check_exact_invariants(columns, read_vocabulary(tmp_path), masked_lm_prob=0.15, slots=20)
+        parts[split] = {text for a, b, _ in segments(columns) for text in (a, b) if len(text) > 12}
+    assert not parts["train"] & parts["validation"]
+
+
+def test_killed_and_started_again_gives_the_bytes_of_an_undisturbed_run(sample, tmp_path):
+    output = tmp_path / "out"
+    arguments = [f"--input={SAMPLES}/**", f"--vocab_file={VOCABULARY}", f"--output_dir={output}", "--dupe_factor=3"]
+    code = "from pipelines.make_pretraining_data import entry; entry()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: any(output.glob("train-*")) or process.poll() is not None)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    expected = {shard.name: shard for shard in read_manifest(sample).shards["train"]}
+    for path in output.glob("train-*"):  # what has a final name is whole
+        assert path.stat().st_size == expected[path.name].size
+    assert not (output / "manifest.json").exists()
+
+    assert main(arguments) == 0
+    assert (output / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+    assert not (output / "_unfinished").exists() or not any((output / "_unfinished").rglob("*"))
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def test_a_finished_dataset_is_left_alone_and_others_are_not_mixed(sample, tmp_path, capsys):
+    shutil.copytree(sample, tmp_path / "out")
+    shard = tmp_path / "out" / "train-00000-of-00003.tfrecord"
+    os.utime(shard, (0, 0))
+    assert run(tmp_path / "out", "--dupe_factor=3") == 0
+    assert "already holds this very dataset" in capsys.readouterr().err
+    assert shard.stat().st_mtime == 0
+    with pytest.raises(ValueError, match="a dataset of other input or settings"):
+        run(tmp_path / "out", "--dupe_factor=1")
+    (tmp_path / "out" / "mine.txt").write_text("not yours")
+    assert run(tmp_path / "out", "--dupe_factor=1", "--overwrite") == 0
+    assert (tmp_path / "out" / "mine.txt").exists()
+    assert [path.name for path in (tmp_path / "out").glob("train-*")] == ["train-00000-of-00001.tfrecord"]
+
+
+def test_bad_files_are_rejected_by_name_and_the_run_goes_on(tmp_path, capsys):
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "program.txt").write_bytes(b"\x7fELF\x00\x01" + bytes(range(256)) * 50)
+    (tmp_path / "long.txt").write_bytes(b"x" * 10_000_000)
+    (tmp_path / "damaged.txt.gz").write_bytes(gzip.compress(b"some text. " * 500)[:40])
+    inputs = [f"{SAMPLES}/**", f"{tmp_path}/*.*"]
+    assert run(tmp_path / "stopped", inputs=inputs) == 1
+    message = " ".join(capsys.readouterr().err.split())
+    assert "2 of 72 documents could not be read (2.78%), more than --max_error_rate 0.01" in message
+    assert "program.txt, document 0: binary" in message
+    assert not (tmp_path / "stopped" / "manifest.json").exists()
+
+    assert run(tmp_path / "out", "--dupe_factor=1", "--max_error_rate=0.1", inputs=inputs) == 0
+    documents = json.loads((tmp_path / "out" / "statistics.json").read_text())["documents"]
+    assert documents["rejections"] == {"binary": 1, "empty": 1, "single_sentence": 1, "unreadable": 1}
+    assert {path.name for path in (tmp_path / "out" / "rejects").iterdir()} == {
+        f"{reason}.jsonl" for reason in documents["rejections"]
+    }
+
+
+def test_one_document_is_too_few_for_next_sentence_prediction(tmp_path, capsys):
+    assert run(tmp_path / "out", "--limit=1", inputs=[f"{SAMPLES}/articles/*.txt"]) == 1
+    assert "needs at least two documents" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input=nowhere/*.txt"], "nowhere/*.txt"),
+        (["--vocab_file=nowhere.txt"], "nowhere.txt"),
+        (["--max_seq_lenght=64"], "did you mean --max_seq_length?"),
+        (["--output_dir=/proc/out"], "cannot be written to"),
+        (["--max_seq_length=20"], "lower the first or raise the second"),
+        (["--language=english"], "english"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_work(tmp_path, arguments, message):
+    given = [f"--input={SAMPLES}/articles/*", f"--vocab_file={VOCABULARY}", f"--output_dir={tmp_path / 'out'}"]
+    kept = [flag for flag in given if flag.partition("=")[0] != arguments[0].partition("=")[0]]
+    code = "from pipelines.make_pretraining_data import entry; entry()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, *kept, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_vocabulary_without_mask_is_refused(tmp_path):
+    pieces = [piece for piece in VOCABULARY.read_text().splitlines() if piece != "[MASK]"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces))
+    with pytest.raises(ValueError, match=r"\[MASK\]"):
+        main([f"--input={SAMPLES}/**", f"--vocab_file={tmp_path / 'vocab.txt'}", f"--output_dir={tmp_path / 'out'}"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_plan_writes_nothing_and_foretells_the_run(sample, tmp_path, capsys):
+    assert run(tmp_path / "out", "--dupe_factor=3", "--plan") == 0
+    assert not (tmp_path / "out").exists()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "essays.paragraphs.txt" in printed
+    expected = int(printed.partition("about ")[2].partition("records │ about ")[2].partition(" ")[0].replace(",", ""))
+    made = sum(shard.records for shard in read_manifest(sample).shards["train"])
+    assert 0.8 < expected / made < 1.25
+
+
+def test_settings_come_from_a_file_and_flags_overrule_it(tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'input = ["{SAMPLES}/**"]\nvocab_file = "{VOCABULARY}"\noutput_dir = "{tmp_path / "out"}"\n'
+        f"dupe_factor = 9\nmax_seq_length = 64\nmax_predictions_per_seq = 10\n"
+    )
+    assert main([f"--config={config}", "--dupe-factor=1", "--feature_names=v1"]) == 0
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.dupe_factor, manifest.max_seq_length, manifest.feature_names) == (1, 64, "v1")
+
+
+@pytest.mark.skipif(not REAL_DATA.exists(), reason=f"the real corpora are not at {REAL_DATA}")
+def test_real_text_keeps_all_invariants_and_labels_cannot_be_guessed(tmp_path):
+    inputs = [f"paragraphs:{REAL_DATA}/law/*.txt", f"{REAL_DATA}/wikitext-2/valid.txt", f"{REAL_DATA}/novels/B*.txt"]
+    assert run(tmp_path / "out", "--dupe_factor=1", inputs=inputs) == 0
+    columns = read_columns(tmp_path / "out", shard_names(tmp_path / "out"))
+    check_exact_invariants(columns, read_vocabulary(tmp_path / "out"), masked_lm_prob=0.15, slots=20)
+    labels = columns["next_sentence_labels"][:, 0]
+    assert abs(labels.mean() - 0.5) < 1e-4
+    score = probe_surface(columns, read_vocabulary(tmp_path / "out").is_continuation)
+    assert abs(score - 0.5) < 0.02
+
+
+def probe_surface(columns: dict[str, np.ndarray], is_continuation: np.ndarray) -> float:
+    """How well lengths and the kinds of boundary pieces tell the label: area under the ROC curve."""
+    ids, labels = columns["input_word_ids"], columns["next_sentence_labels"][:, 0]
+    lengths, b_lengths = columns["input_mask"].sum(axis=1), columns["input_type_ids"].sum(axis=1)
+    a_lengths, rows = lengths - b_lengths, np.arange(len(ids))
+    boundary = [ids[:, 1], ids[rows, a_lengths - 2], ids[rows, a_lengths], ids[rows, lengths - 2]]
+    features = np.stack(
+        [lengths, a_lengths, b_lengths, np.abs(a_lengths - b_lengths), *(is_continuation[ids] for ids in boundary)],
+        axis=1,
+    ).astype(float)
+    half = len(labels) // 2
+    probe = LogisticRegression(max_iter=2000).fit(features[:half], labels[:half])
+    return float(roc_auc_score(labels[half:], probe.decision_function(features[half:])))

@@ -1,0 +1,187 @@
+"""The report says what the statistics say, shows what is wrong, and needs nothing but itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from mlm_data.report import render_report
+from mlm_data.report.expectation import expected_predictions, expected_rates, selection_rates
+from mlm_data.shards import WrittenShard
+from mlm_data.statistics import InstanceStatistics
+from tests.finished import VOCABULARY, Finished, finished_dataset, masked_batch
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def finished() -> Finished:
+    return finished_dataset(splits=("train", "validation"), dupe_factor=2)
+
+
+@pytest.fixture(scope="module")
+def html(finished) -> str:
+    return render_report(*finished.parts)
+
+
+def parse(html: str) -> ET.Element:
+    """The page is XML, too: whatever is not closed or not escaped ends here."""
+    assert html.startswith("<!DOCTYPE html>\n")
+    return ET.fromstring(html.removeprefix("<!DOCTYPE html>\n"))
+
+
+def cells(page: ET.Element) -> dict[str, list[str]]:
+    rows = (row for row in page.iter("tr") if row.find("th[@scope='row']") is not None)
+    return {row.find("th").text: [cell.text or "" for cell in row.iter("td")] for row in rows}
+
+
+def test_tables_tell_what_was_counted(html, finished):
+    found = cells(parse(html))
+    counted = [finished.instances["train"], finished.instances["validation"]]
+    assert found["Instances"] == [*(f"{part.instances:,}" for part in counted), ""]
+    assert found["Predicted tokens"][:2] == [f"{part.predicted:,}" for part in counted]
+    assert found["of all tokens"][:2] == [f"{100 * part.predicted / part.tokens:.2f}%" for part in counted]
+    assert found["of those but [CLS] and [SEP]"][:2] == [
+        f"{100 * part.positions.sum() / (part.tokens - 3 * part.instances):.2f}%" for part in counted
+    ]
+    assert found["fill: tokens in all positions"][:2] == [
+        f"{100 * part.tokens / (128 * part.instances):.2f}%" for part in counted
+    ]
+    assert found["random pairs (label 1)"][2] == "50%"
+    assert found["now [MASK]"][0] == f"{100 * counted[0].replacements[0] / counted[0].predicted:.2f}%"
+    assert found["Shards"] == ["4", "4", ""]
+    assert found["Documents read"][0] == "1,256"
+    assert found["rejected: duplicate"] == ["21", "1.67% of read"]
+    assert found["repaired: control_characters"] == ["3", "0.24% of kept"]
+    assert found["dupe_factor"] == ["2", "10"]
+    assert found["input"][0] == "a & b/<i>*.txt, lines:c.txt"
+
+
+def test_page_needs_nothing_but_itself(html):
+    page = parse(html)
+    assert not {element.tag.rpartition("}")[2] for element in page.iter()} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "image",
+    }
+    ids = [element.get("id") for element in page.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    links = {value for element in page.iter() for name, value in element.items() if name.endswith(("href", "src"))}
+    links |= set(re.findall(r"url\(([^)]*)\)", html))
+    assert links
+    assert links <= {f"#{name}" for name in ids}
+    assert "@import" not in html
+    assert "/secret" not in html
+
+
+def test_pictures_have_words_and_the_colours_of_the_page(html):
+    page = parse(html)
+    assert len(list(page.iter("figure"))) == 12
+    for figure in page.iter("figure"):
+        picture = figure.find(f"{SVG}svg")
+        assert picture.get("role") == "img"
+        assert picture.get("aria-label")
+        assert figure.find("figcaption").text.endswith(".")
+        # A colour that is set here would be lost on a dark page.
+        assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", ET.tostring(picture).decode())) <= {
+            "none", *(f"var(--{name})" for name in ("muted", "rule", "band", "first", "second"))
+        }  # fmt: skip
+
+
+def test_same_bytes_in_any_process():
+    code = "import sys; from tests.test_report import *; sys.stdout.write(render_report(*finished_dataset().parts))"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+            stdout=subprocess.PIPE,
+        )
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    ]
+    one, other = (process.communicate()[0] for process in processes)
+    assert one == other
+    assert b"</html>" in one
+
+
+@pytest.mark.parametrize(
+    ("made", "pictures"),
+    [
+        ({"documents": 2, "shards": 1, "dupe_factor": 1}, 6),
+        ({"documents": 20, "max_seq_length": 512, "max_predictions_per_seq": 76}, 6),
+        ({"documents": 40, "max_seq_length": 16, "max_predictions_per_seq": 1, "compression": "gzip"}, 6),
+    ],
+)
+def test_all_sizes_can_be_shown(made, pictures):
+    page = parse(render_report(*finished_dataset(**made).parts))
+    assert len(list(page.iter("figure"))) == pictures
+
+
+def test_what_is_not_there_is_not_shown(finished):
+    none = InstanceStatistics.none(128, 20)
+    train = finished.instances["train"]
+    first_label = np.array([[1], [0]])
+    one_label = dataclasses.replace(
+        train,
+        lengths=train.lengths * first_label,
+        a_lengths=train.a_lengths * first_label,
+        b_lengths=train.b_lengths * first_label,
+    )
+    shards = {**finished.manifest.shards, "validation": ()}
+    manifest = dataclasses.replace(finished.manifest, shards=shards)
+    for instances, pictures in (({"train": one_label, "validation": none}, 6), ({"train": train}, 6), ({}, 0)):
+        page = parse(render_report(manifest, finished.settings, finished.documents, instances))
+        assert len(list(page.iter("figure"))) == pictures
+        assert "validation" not in [head.text for head in page.iter("th")]
+
+
+def test_thousands_of_shards_fit_in_one_picture(finished):
+    def size(shards: int) -> int:
+        written = tuple(WrittenShard(f"{index}", 900 + index % 97, 1, "") for index in range(shards))
+        manifest = dataclasses.replace(finished.manifest, shards={"train": written})
+        return len(
+            render_report(manifest, finished.settings, finished.documents, {"train": finished.instances["train"]})
+        )
+
+    assert size(5120) < size(128) + 8000
+
+
+def test_expectations_are_those_of_the_instances():
+    settings = finished_dataset(short_seq_prob=0.5).settings
+    batch = masked_batch(settings, documents=400, seed=5)
+    statistics = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+    assert expected_predictions(statistics, settings.masking).tolist() == statistics.predictions.tolist()
+
+    column = np.arange(128)
+    rows = np.arange(len(batch))
+    candidates = (column > 0) & (column < batch.lengths[:, None] - 1)
+    candidates[rows, batch.a_lengths - 1] = False
+    shares = candidates * (batch.masked_lm_counts / (batch.lengths - 3))[:, None]
+    used = candidates.any(axis=0)
+    exact = shares.sum(axis=0)[used] / candidates.sum(axis=0)[used]
+    np.testing.assert_allclose(expected_rates(statistics, settings.masking)[used], exact, atol=0.0002)
+    assert selection_rates(statistics, settings.masking).outside <= 2
+
+
+def test_what_is_wrong_is_said(finished, html):
+    assert "label can be guessed" not in html
+    train = finished.instances["train"]
+    leaking = np.stack([train.lengths[0], np.roll(train.lengths[1], -30)])
+    biased = train.positions.copy()
+    biased[1:20] *= 3
+    instances = {"train": dataclasses.replace(train, lengths=leaking, positions=biased)}
+    worse = render_report(finished.manifest, finished.settings, finished.documents, instances)
+    assert worse.count("label can be guessed") == 1
+    outside = [int(re.search(r"\((\d+) of \d+ do not\)", page)[1]) for page in (html, worse)]
+    assert outside[0] <= 1
+    assert outside[1] >= 15

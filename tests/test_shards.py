@@ -1,0 +1,101 @@
+"""Room 8: files are whole or not there, and documents find the same place everywhere."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from mlm_data.records import EncodedBatch
+from mlm_data.shards import (
+    UNFINISHED,
+    ShardError,
+    assign_bucket,
+    assign_split,
+    choose_buckets,
+    read_records,
+    write_shard,
+)
+from mlm_data.storage import LocalStorage
+
+STORAGE = LocalStorage()
+
+
+def encoded(records: list[bytes]) -> EncodedBatch:
+    return EncodedBatch(b"".join(records), np.cumsum([0, *map(len, records)]))
+
+
+@given(st.lists(st.lists(st.binary(max_size=300)), max_size=3), st.sampled_from(["none", "gzip"]))
+def test_records_come_back_as_written(tmp_path_factory, batches, compression):
+    directory = str(tmp_path_factory.mktemp("shards"))
+    name = "x.tfrecord.gz" if compression == "gzip" else "x.tfrecord"
+    shard = write_shard(STORAGE, directory, name, map(encoded, batches), compression)
+    read = list(read_records(STORAGE, f"{directory}/{name}"))
+    assert read == [record for batch in batches for record in batch]
+    assert shard.records == len(read)
+
+
+def test_a_shard_that_fails_leaves_nothing(tmp_path):
+    def batches():
+        yield encoded([b"one"])
+        raise RuntimeError("the worker died")
+
+    with pytest.raises(RuntimeError, match="died"):
+        write_shard(STORAGE, str(tmp_path), "x.tfrecord", batches())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_shard_has_no_final_name_before_it_is_whole(tmp_path):
+    def batches():
+        yield encoded([b"one"])
+        seen.extend(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+        yield encoded([b"two"])
+
+    seen: list[str] = []
+    write_shard(STORAGE, str(tmp_path), "x.tfrecord", batches())
+    assert len(seen) == 1
+    assert seen[0].startswith(UNFINISHED)
+
+
+@pytest.mark.parametrize("name", ["x.tfrecord", "x.tfrecord.gz"])
+@given(data=st.data())
+def test_damage_is_found_and_placed(tmp_path_factory, name, data):
+    directory = tmp_path_factory.mktemp("shards")
+    write_shard(STORAGE, str(directory), name, [encoded([b"first", b"second"])])
+    whole = (directory / name).read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    cut = data.draw(st.booleans())
+    damaged = whole[:place] if cut else whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+    (directory / name).write_bytes(gzip.compress(damaged) if name.endswith(".gz") else damaged)
+    if cut and place in (0, 21):  # the end of a record: nothing tells that more should follow
+        assert len(list(read_records(STORAGE, f"{directory}/{name}"))) == (place > 0)
+        return
+    with pytest.raises(ShardError, match=f"record {int(place >= 21)}"):
+        list(read_records(STORAGE, f"{directory}/{name}"))
+
+
+def test_buckets_are_even_and_finer_ones_nest_in_coarser():
+    keys = [i.to_bytes(16) for i in range(20_000)]
+    fine = np.array([assign_bucket(1, key, 64) for key in keys])
+    coarse = np.array([assign_bucket(1, key, 16) for key in keys])
+    assert chisquare(np.bincount(fine, minlength=64)).pvalue > 1e-6
+    assert (fine // 4 == coarse).all()
+
+
+def test_the_split_takes_its_share_and_does_not_touch_the_bucket():
+    keys = [i.to_bytes(16) for i in range(20_000)]
+    held_out = np.array([assign_split(1, key, 0.1) == "validation" for key in keys])
+    assert abs(held_out.mean() - 0.1) < 0.01
+    buckets = np.array([assign_bucket(1, key, 8) for key in keys])
+    assert chisquare(np.bincount(buckets[held_out], minlength=8)).pvalue > 1e-6
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**13))
+def test_buckets_hold_documents_enough_and_tokens_not_too_many(documents, tokens):
+    buckets = choose_buckets(documents, tokens)
+    assert buckets == 1 or documents / buckets >= 16
+    assert tokens / buckets <= 8_000_000 or documents / (2 * buckets) < 16

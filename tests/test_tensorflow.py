@@ -1,0 +1,70 @@
+"""TensorFlow as the oracle: it would write the same records, and reads our files. Nothing else imports it."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from mlm_data.examples import FEATURES, Width, encode_batch, feature_values
+from mlm_data.records import InstanceBatch
+from mlm_data.shards import write_shard
+from mlm_data.storage import LocalStorage
+
+WIDTHS = {Width.SEQUENCE: 64, Width.PREDICTIONS: 9, Width.ONE: 1}
+
+
+@pytest.fixture(scope="module")
+def tf():
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    return pytest.importorskip("tensorflow", reason="TensorFlow is not installed on this platform")
+
+
+@pytest.fixture(scope="module")
+def batch() -> InstanceBatch:
+    rng = np.random.default_rng(0)
+    rows, width, slots = 200, WIDTHS[Width.SEQUENCE], WIDTHS[Width.PREDICTIONS]
+    lengths = rng.integers(5, width + 1, rows)
+    return InstanceBatch(
+        input_word_ids=(10 ** rng.uniform(0, 5, (rows, width))).astype(np.int32),
+        lengths=lengths.astype(np.int32),
+        a_lengths=rng.integers(3, lengths - 1).astype(np.int32),
+        masked_lm_positions=rng.integers(1, width, (rows, slots)).astype(np.int32),
+        masked_lm_ids=(10 ** rng.uniform(0, 5, (rows, slots))).astype(np.int32),
+        masked_lm_counts=rng.integers(1, slots + 1, rows).astype(np.int32),
+        next_sentence_labels=rng.integers(0, 2, rows),
+    )
+
+
+@pytest.mark.parametrize("feature_names", ["v1", "v2"])
+def test_records_are_what_tensorflow_serializes(tf, batch, feature_names):
+    values, encoded = feature_values(batch), encode_batch(batch, feature_names)
+    for row in range(len(batch)):
+        features = {}
+        for feature in FEATURES:
+            column = values[feature.v2][row].tolist()
+            kind = (
+                {"int64_list": tf.train.Int64List(value=column)}
+                if feature.dtype == "int64"
+                else {"float_list": tf.train.FloatList(value=column)}
+            )
+            features[feature.name(feature_names)] = tf.train.Feature(**kind)
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        ours = encoded.data[encoded.offsets[row] : encoded.offsets[row + 1]]
+        assert example.SerializeToString(deterministic=True) == ours
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_files_are_read_by_tf_data_and_parse_example(tf, batch, tmp_path, compression):
+    name = "train-00000-of-00001.tfrecord" + (".gz" if compression == "gzip" else "")
+    write_shard(LocalStorage(), str(tmp_path), name, [encode_batch(batch)] * 2, compression)
+    schema = {
+        feature.v2: tf.io.FixedLenFeature([WIDTHS[feature.width]], tf.dtypes.as_dtype(feature.dtype))
+        for feature in FEATURES
+    }
+    files = tf.data.TFRecordDataset(str(tmp_path / name), compression_type="GZIP" if compression == "gzip" else "")
+    parsed = list(files.batch(len(batch)).map(lambda records: tf.io.parse_example(records, schema)))
+    assert len(parsed) == 2
+    for feature in FEATURES:
+        assert (parsed[1][feature.v2].numpy() == feature_values(batch)[feature.v2]).all()
