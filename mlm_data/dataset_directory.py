@@ -40,7 +40,10 @@ class DirectoryState(Enum):
 
 
 def examine_directory(storage: Storage, output_dir: str, fingerprint: str) -> tuple[DirectoryState, str]:
-    """What the directory holds, and for a person what was found if that is in the way."""
+    """What the directory holds, and for a person what was found if that is in the way.
+
+    What a run left that ended before its first shard is in nobody's way.
+    """
     names = _names(storage, output_dir)
     if not names:
         return DirectoryState.FREE, ""
@@ -48,12 +51,16 @@ def examine_directory(storage: Storage, output_dir: str, fingerprint: str) -> tu
         return DirectoryState.OCCUPIED, f"{len(names)} files that are no dataset of ours ({', '.join(names[:3])}...)"
     try:
         with storage.open_for_reading(f"{output_dir}/{CONFIG}") as file:
-            found = json.load(file).get("fingerprint")
-    except (ValueError, AttributeError):
+            found = json.load(file)["fingerprint"]
+    except (ValueError, KeyError, TypeError):
         return DirectoryState.OCCUPIED, f"a {CONFIG} that is not ours"
-    if found != fingerprint:
+    if found == fingerprint:
+        return (DirectoryState.FINISHED if MANIFEST in names else DirectoryState.UNFINISHED), ""
+    if MANIFEST in names:
         return DirectoryState.OCCUPIED, "a dataset of other input or settings"
-    return (DirectoryState.FINISHED if MANIFEST in names else DirectoryState.UNFINISHED), ""
+    if any(".tfrecord" in name for name in names):
+        return DirectoryState.OCCUPIED, "shards of an unfinished run with other input or settings"
+    return DirectoryState.FREE, ""
 
 
 def clear_directory(storage: Storage, output_dir: str) -> None:

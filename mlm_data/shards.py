@@ -24,8 +24,9 @@ from mlm_data.storage import Storage
 
 TRAIN = "train"
 VALIDATION = "validation"
-TOKENS_PER_BUCKET = 8_000_000
-DOCUMENTS_PER_BUCKET = 16
+SMALL_BUCKET_TOKENS, LARGE_BUCKET_TOKENS = 2_000_000, 16_000_000
+SMALL_BUCKETS = 32
+BUCKET_DOCUMENTS = 16
 UNFINISHED = "_unfinished"  # directory, inside the dataset's, for files that have no final name yet
 
 _HEADER = struct.Struct("<QI")
@@ -59,12 +60,13 @@ def shard_name(split: str, index: int, total: int, compression: str = "none") ->
 def choose_buckets(documents: int, tokens: int) -> int:
     """How many shards a pass should fill, decided by content alone.
 
-    A power of two: about 8 million tokens (50 MB of records) a shard, but no fewer than 16 documents, since next
-    sentence prediction takes its random segments from other documents of the same shard.
+    A power of two, so that it seldom changes. Shards are small while they are few, so that all cores have some to build,
+    and grow to 16 million tokens (100 MB of records). No bucket should have fewer than 16 documents, since next sentence
+    prediction takes its random segments from other documents of the same bucket.
     """
-    by_size = math.ceil(math.log2(max(1, tokens / TOKENS_PER_BUCKET)))
-    by_documents = math.floor(math.log2(max(1, documents / DOCUMENTS_PER_BUCKET)))
-    return 1 << min(by_size, by_documents)
+    by_size = max(min(tokens / SMALL_BUCKET_TOKENS, SMALL_BUCKETS), tokens / LARGE_BUCKET_TOKENS, 1)
+    by_documents = max(documents / BUCKET_DOCUMENTS, 1)
+    return 1 << min(math.ceil(math.log2(by_size)), math.floor(math.log2(by_documents)))
 
 
 def assign_split(seed: int, key: bytes, validation_fraction: float) -> str:

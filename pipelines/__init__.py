@@ -2,8 +2,8 @@
 
 import logging
 
-# Beam says much that is of no use to a person, beginning with its import: programs print their own errors, and of the
-# logs only those of errors. A handler has to be there before Beam is imported, or it would make its own.
+# Beam says much that is of no use to a person, beginning with its import, and logs as errors what it raises anyway.
+# A handler has to be there before Beam is imported, or Beam would make its own.
 _handler = logging.StreamHandler()
-_handler.setLevel(logging.ERROR)
+_handler.setLevel(logging.CRITICAL)
 logging.getLogger().addHandler(_handler)

@@ -69,7 +69,7 @@ def make_parser() -> FlagParser:
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; gives its exit status."""
     flags, settings, beam_arguments = _parse(arguments)
-    console, storage = Console(stderr=True, highlight=False), BeamStorage()
+    console, storage = Console(stderr=True, highlight=False, soft_wrap=True), BeamStorage()
     vocabulary = Vocabulary.load(settings.wordpiece.vocab_file, storage)
     files = plan_inputs(settings.corpora, storage)
     SentenceSplitter(settings.sentences)  # refuses a language it cannot do, before any work
@@ -131,13 +131,12 @@ def _claim_directory(
     name = fingerprint(settings, vocabulary.sha256, inputs)
     try:
         state, found = examine_directory(storage, directory, name)
-        if overwrite:
+        if overwrite or state is DirectoryState.FREE:
             clear_directory(storage, directory)
         elif state is DirectoryState.FINISHED:
             return state
         elif state is DirectoryState.OCCUPIED:
-            message = f"{directory} holds {found}; choose another --output_dir, or --overwrite it"
-            raise SettingsError(message)
+            raise SettingsError(f"{directory} holds {found}; choose another --output_dir, or --overwrite it")
         vocabulary_facts = {"file": settings.wordpiece.vocab_file, "sha256": vocabulary.sha256}
         content = {"settings": settings.to_flags(), "vocabulary": vocabulary_facts, "inputs": inputs}
         write_config(storage, directory, name, content)

@@ -19,7 +19,7 @@ from mlm_data.summary import Row, document_rows, instance_rows, splits_of
 from mlm_data.transforms.estimate import Estimate
 from mlm_data.transforms.storage import BeamStorage
 
-_FILES_SHOWN = 20
+_FILES_SHOWN = 500
 
 
 def print_plan(console: Console, files: Sequence[InputFile], settings: Settings, expected: Estimate) -> None:

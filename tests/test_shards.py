@@ -98,4 +98,4 @@ def test_the_split_takes_its_share_and_does_not_touch_the_bucket():
 def test_buckets_hold_documents_enough_and_tokens_not_too_many(documents, tokens):
     buckets = choose_buckets(documents, tokens)
     assert buckets == 1 or documents / buckets >= 16
-    assert tokens / buckets <= 8_000_000 or documents / (2 * buckets) < 16
+    assert tokens / buckets <= 16_000_000 or documents / (2 * buckets) < 16

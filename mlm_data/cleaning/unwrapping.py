@@ -161,21 +161,23 @@ def _next_to_mark(ends: _LineEnds, places: NDArray[np.intp]) -> NDArray[np.bool_
     """Which line ends stand beside a ruled line or before an item of a list."""
     found = np.zeros(len(places), np.bool_)
     opens_block = np.append(True, np.diff(places) > 1)
-    last_item = -_LONGEST_ITEM
-    for place in np.flatnonzero(np.isin(ends.heads, _MARK_CODES)).tolist():
-        line = ends.after[place]
-        if _RULE.match(line):
-            found[place : place + 2] = True, *(place + 1 < len(places) and not opens_block[place + 1],)
-        elif _ITEM.match(line):
-            # Wrapped prose, too, may have a dash or "30. " at the beginning of a line.
-            after_item = place - last_item < _LONGEST_ITEM or _ITEM.match(ends.before[place])
-            if ends.closed[place] or after_item:
-                found[place] = True
-                last_item = place
     openers = np.flatnonzero(opens_block)
     opener_heads = _codes("".join([ends.before[place][0] for place in openers.tolist()]))
-    for place in openers[np.isin(opener_heads, _MARK_CODES)].tolist():
-        found[place] |= bool(_RULE.match(ends.before[place]))
+    last_item = -_LONGEST_ITEM
+    marked_openers = set(openers[np.isin(opener_heads, _MARK_CODES)].tolist())
+    marked = set(np.flatnonzero(np.isin(ends.heads, _MARK_CODES)).tolist())
+    for place in sorted(marked_openers | marked):
+        if place in marked_openers:
+            found[place] = _RULE.match(ends.before[place]) is not None
+            last_item = place if _ITEM.match(ends.before[place]) else last_item
+        if place in marked and _RULE.match(ends.after[place]):
+            found[place] = True
+            found[place + 1 : place + 2] |= ~opens_block[place + 1 : place + 2]
+        # Wrapped prose, too, may have a dash or "30. " at the beginning of a line.
+        elif place in marked and _ITEM.match(ends.after[place]):
+            in_list = ends.closed[place] or place - last_item < _LONGEST_ITEM
+            found[place] |= in_list
+            last_item = place if in_list else last_item
     return found
 
 

@@ -56,7 +56,9 @@ def find_encoding(head: bytes, encoding: str) -> tuple[str, int]:
     for mark, marked_encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return marked_encoding, len(mark)
-    return codecs.lookup(encoding).name.removesuffix("-sig"), 0
+    # Without a mark, Python's utf-16 and utf-32 refuse to decode; little-endian is what such files nearly always are.
+    name = codecs.lookup(encoding).name
+    return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name), 0
 
 
 def is_binary(head: bytes, encoding: str) -> bool:

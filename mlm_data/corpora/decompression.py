@@ -16,7 +16,7 @@ import zstandard
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 _PIECE_BYTES = 1 << 18
-_ZSTD_INPUT_BYTES = 1 << 12  # a hostile frame grows 32,000-fold: 128 MiB from this much
+_ZSTD_INPUT_BYTES = 1 << 9  # a hostile frame grows 32,000-fold: 16 MiB from this much
 
 
 def decompress(stream: BinaryIO, path: str) -> Iterator[bytes]:
@@ -55,7 +55,8 @@ def _read_zstd(stream: BinaryIO) -> Iterator[bytes]:
             compressed = piece[start : start + _ZSTD_INPUT_BYTES]
             while compressed:
                 frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                yield frame.decompress(compressed)
+                decompressed = frame.decompress(compressed)
+                yield from (decompressed[at : at + _PIECE_BYTES] for at in range(0, len(decompressed), _PIECE_BYTES))
                 compressed = frame.unused_data if frame.eof else b""
                 frame = None if frame.eof else frame
     if frame is not None:

@@ -81,12 +81,12 @@ def blocks(pieces: Iterable[str], limit: int) -> Iterator[str | Overlong]:
     overlong: Overlong | None = None
     for line in _split_lines(pieces, limit):
         if isinstance(line, Overlong):
-            overlong = overlong or Overlong(_beginning([*(f"{lead}\n" for lead in kept), line.beginning]))
+            overlong = overlong or Overlong(_beginning(_with_line_ends([*kept, line.beginning])))
         elif not _is_blank(line):
             kept.append(line)
             size += len(line) + 1
             if size > limit + 1:
-                overlong = overlong or Overlong(_beginning(f"{lead}\n" for lead in kept))
+                overlong = overlong or Overlong(_beginning(_with_line_ends(kept)))
         elif kept or overlong:
             yield overlong or "\n".join(kept)
             kept, size, overlong = [], 0, None
@@ -117,6 +117,10 @@ def _split_lines(pieces: Iterable[str], limit: int) -> Iterator[str | Overlong]:
         yield overlong or "".join(started)
 
 
+def _with_line_ends(lines: Iterable[str]) -> Iterator[str]:
+    return (f"{line}\n" for line in lines)
+
+
 def _is_blank(line: str) -> bool:
     return not line or line.isspace()
 
@@ -132,7 +136,7 @@ def _beginning(pieces: Iterable[str]) -> str:
         beginning += piece[:EXCERPT_CHARACTERS]
         if len(beginning) >= EXCERPT_CHARACTERS:
             break
-    return beginning[:EXCERPT_CHARACTERS]
+    return beginning[:EXCERPT_CHARACTERS].rstrip("\n")
 
 
 def _too_long(text: str | Overlong, path: str, index: int, limit: int) -> Rejection:

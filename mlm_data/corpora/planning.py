@@ -78,7 +78,7 @@ def _look_into(stat: FileStat, settings: CorporaSettings, storage: Storage) -> s
             head = look_ahead(decompress(stream, stat.path)).head
     except READ_ERRORS:
         return "text"
-    if is_binary(head, find_encoding(head, settings.encoding)[0]):
+    if not head or is_binary(head, find_encoding(head, settings.encoding)[0]):
         return "text"
     input_format = format_by_content(head, settings.encoding, complete=len(head) < HEAD_BYTES)
     compressed = compression_suffix(stat.path)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MARKED = re.compile(r"<run-failed>(.*?)</run-failed>", re.DOTALL)
+# Innermost: Beam raises the error anew at every step it passes, each time with the marked text as its message.
+_MARKED = re.compile(r"<run-failed>((?:(?!<run-failed>).)*?)</run-failed>", re.DOTALL)
 
 
 class RunFailedError(Exception):
