@@ -4,6 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
 BIN := $(VENV)/bin
+TFDS_VENV := .venv-tfds
+TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xxhash
+GARDEN_VENV := .venv-model-garden
+# tensorflow_hub needs pkg_resources, which setuptools 82 dropped.
+GARDEN_NEEDS := tf-models-official==2.20.0 'setuptools<82'
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test lint types unit clean check-model-garden check-tfds
@@ -41,6 +46,25 @@ types: $(VENV)/made-dev
 
 unit: $(VENV)/made-dev
 	$(BIN)/pytest
+
+# Peers: programs of others that read our shards, each in an environment of its own.
+
+$(TFDS_VENV)/made:
+	$(PYTHON) -m venv $(TFDS_VENV)
+	$(TFDS_VENV)/bin/pip install --quiet --disable-pip-version-check $(TFDS_NEEDS)
+	touch $@
+
+check-tfds: $(TFDS_VENV)/made demo
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 $(TFDS_VENV)/bin/python tests/peers/tfds_reader.py $(DEMO)
+
+$(GARDEN_VENV)/made:
+	$(PYTHON) -m venv $(GARDEN_VENV)
+	$(GARDEN_VENV)/bin/pip install --quiet --disable-pip-version-check $(GARDEN_NEEDS)
+	touch $@
+
+check-model-garden: $(GARDEN_VENV)/made demo
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)
 
 clean:
 	rm -rf .venv* out

@@ -11,7 +11,7 @@ from mlm_data import summary
 from mlm_data.config import Settings
 from mlm_data.examples import FEATURES
 from mlm_data.manifest import Manifest
-from mlm_data.shards import TRAIN
+from mlm_data.shards import TRAIN, VALIDATION
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.summary import Row, format_count
 from mlm_data.tfds_metadata import is_readable, number_of_values
@@ -212,10 +212,24 @@ dataset = tfds.builder_from_directory(".").as_dataset(split="{TRAIN}", shuffle_f
 
 
 def _model_garden(manifest: Manifest, suffix: str) -> str:
-    file_type = "tfrecord_compressed" if manifest.compression == "gzip" else "tfrecord"
+    validation = ""
+    if manifest.shards.get(VALIDATION):
+        # The default would drop the last batch, which may be all there is.
+        validation = f"\n  validation_data:{_model_garden_data(VALIDATION, manifest, suffix)}"
+        validation += "\n    is_training: false\n    drop_remainder: false"
     return f"""task:
-  train_data:
-    input_path: {TRAIN}-*.{suffix}
+  model:
+    encoder:
+      bert:
+        vocab_size: {manifest.vocab_size}
+        max_position_embeddings: {max(512, manifest.max_seq_length)}
+  train_data:{_model_garden_data(TRAIN, manifest, suffix)}{validation}"""
+
+
+def _model_garden_data(split: str, manifest: Manifest, suffix: str) -> str:
+    file_type = "tfrecord_compressed" if manifest.compression == "gzip" else "tfrecord"
+    return f"""
+    input_path: {split}-*.{suffix}
     file_type: {file_type}
     seq_length: {manifest.max_seq_length}
     max_predictions_per_seq: {manifest.max_predictions_per_seq}

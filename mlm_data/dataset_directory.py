@@ -47,20 +47,22 @@ def examine_directory(storage: Storage, output_dir: str, fingerprint: str) -> tu
     names = _names(storage, output_dir)
     if not names:
         return DirectoryState.FREE, ""
-    if CONFIG not in names:
-        return DirectoryState.OCCUPIED, f"{len(names)} files that are no dataset of ours ({', '.join(names[:3])}...)"
-    try:
-        with storage.open_for_reading(f"{output_dir}/{CONFIG}") as file:
-            found = json.load(file)["fingerprint"]
-    except (ValueError, KeyError, TypeError):
-        return DirectoryState.OCCUPIED, f"a {CONFIG} that is not ours"
+    found = _read_fingerprint(storage, output_dir) if CONFIG in names else None
+    if found is None:
+        return DirectoryState.OCCUPIED, f"{len(names)} files that are no dataset of ours ({', '.join(names[:3])})"
     if found == fingerprint:
         return (DirectoryState.FINISHED if MANIFEST in names else DirectoryState.UNFINISHED), ""
-    if MANIFEST in names:
-        return DirectoryState.OCCUPIED, "a dataset of other input or settings"
-    if any(".tfrecord" in name for name in names):
-        return DirectoryState.OCCUPIED, "shards of an unfinished run with other input or settings"
-    return DirectoryState.FREE, ""
+    if not any(".tfrecord" in name for name in names):
+        return DirectoryState.FREE, ""
+    return DirectoryState.OCCUPIED, f"{'a dataset' if MANIFEST in names else 'shards'} of other input or settings"
+
+
+def _read_fingerprint(storage: Storage, output_dir: str) -> str | None:
+    try:
+        with storage.open_for_reading(f"{output_dir}/{CONFIG}") as file:
+            return str(json.load(file)["fingerprint"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def clear_directory(storage: Storage, output_dir: str) -> None:

@@ -38,7 +38,9 @@ class FlagParser(argparse.ArgumentParser):
     def add_switch(self, name: str, description: str, group: Any = None) -> None:
         """A flag that is on or off: `--name`, `--no_name`, `--name=False`."""
         self._booleans.add(name)
-        (group or self).add_argument(f"--{name}", type=_boolean, metavar="BOOL", help=description)
+        (group or self).add_argument(
+            f"--{name}", type=_boolean, nargs="?", const=True, metavar="BOOL", help=description
+        )
 
     def add_section(self, title: str, section: type, names: Iterable[str] = ()) -> None:
         """The fields of a settings section as flags; only those named, if any are."""

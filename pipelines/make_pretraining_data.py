@@ -68,7 +68,7 @@ def make_parser() -> FlagParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; gives its exit status."""
-    flags, settings, beam_arguments = _parse(arguments)
+    flags, settings, beam_arguments = parse_arguments(arguments)
     console, storage = Console(stderr=True, highlight=False, soft_wrap=True), BeamStorage()
     vocabulary = Vocabulary.load(settings.wordpiece.vocab_file, storage)
     files = plan_inputs(settings.corpora, storage)
@@ -89,8 +89,16 @@ def main(arguments: Sequence[str]) -> int:
     return _run(console, files, settings, vocabulary, options)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[dict[str, Any], Settings, list[str]]:
-    """This program's own flags, the settings, and Beam's arguments."""
+def parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, Any], Settings, list[str]]:
+    """Takes the command line apart.
+
+    Returns:
+        What was said of this run alone (`config`, `plan`, `overwrite`), the settings, and the arguments for Beam.
+
+    Raises:
+        SettingsError: the settings make no sense.
+        SystemExit: a flag is unknown or missing.
+    """
     parser = make_parser()
     namespace, others = parser.parse_flags(arguments)
     flags = vars(namespace)

@@ -140,8 +140,8 @@ PARAGRAPHS = [
     "great comet, and by Sunday the whole town was out upon the ice. There were booths with hot chestnuts; there was a "
     "well-known fiddler from Amblecote, who played with his gloves on; and there was the mayor, wearing his chain.",
     "Nobody had thought of the ferry. It lay where the frost had caught it, a hundred yards from the quay, and "
-    "on board were eleven passengers, two horses and a crate of oranges for the hotel. “We shall be quite all right,” said "
-    "the captain, a Mr. Voss of Lower Hembury, to anyone who asked him.",
+    "on board were eleven passengers, two horses and a crate of oranges for the hotel. “We shall be quite all right,” "
+    "said the captain, a Mr. Voss of Lower Hembury, to anyone who asked him.",
     "They walked ashore on the third day.",
     "What became of the oranges is told differently in every house. In ours it was always maintained that the horses "
     "had eaten them, peel and all, and that one of the two lived to be thirty in consequence; but my grandmother, who "

@@ -204,6 +204,10 @@ def test_long_documents_are_rejected_and_the_next_are_read(piece):
     assert reasons(read(content, "lines", piece=piece, max_document_bytes=9)) == [None, Reason.TOO_LONG, *[None] * 3]
     assert reasons(read(content, "text", piece=piece, max_document_bytes=9)) == [Reason.TOO_LONG]
     assert reasons(read(b"123456789", "text", piece=piece, max_document_bytes=9)) == [None]
+    assert reasons(read(b"1234\n6789\n\n1234\n67890", "paragraphs", piece=piece, max_document_bytes=9)) == [
+        None,
+        Reason.TOO_LONG,
+    ]
 
 
 @pytest.mark.parametrize("input_format", FORMATS)

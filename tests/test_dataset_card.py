@@ -45,7 +45,9 @@ def test_python_in_it_compiles_and_parses_these_records(flags):
 def test_model_garden_is_told_what_the_manifest_says(flags):
     dataset = finished_dataset(**flags)
     (block,) = code_blocks(render_card(*dataset.parts), "yaml")
-    fields = dict(line.strip().split(": ") for line in block.splitlines()[2:])
+    assert f"vocab_size: {dataset.manifest.vocab_size}\n" in block
+    _, _, train = block.partition("train_data:\n")
+    fields = dict(line.strip().split(": ") for line in train.partition("validation_data:")[0].strip().splitlines())
     assert fields["input_path"] == dataset.manifest.shards["train"][0].name.replace("00000-of-00004", "*")
     assert fields["file_type"] == ("tfrecord_compressed" if flags else "tfrecord")
     assert fields["seq_length"] == str(dataset.manifest.max_seq_length)

@@ -21,7 +21,7 @@ STORAGE = LocalStorage()
         ("this", [], DirectoryState.UNFINISHED),
         ("this", ["train-00000-of-00001.tfrecord"], DirectoryState.UNFINISHED),
         ("this", ["manifest.json"], DirectoryState.FINISHED),
-        ("other", ["manifest.json"], DirectoryState.OCCUPIED),
+        ("other", ["manifest.json", "train-00000-of-00001.tfrecord"], DirectoryState.OCCUPIED),
         ("other", ["train-00000-of-00001.tfrecord"], DirectoryState.OCCUPIED),
         ("other", ["rejects/binary.jsonl"], DirectoryState.FREE),
     ],

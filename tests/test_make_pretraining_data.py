@@ -226,6 +226,11 @@ def test_one_document_is_too_few_for_next_sentence_prediction(tmp_path, capsys):
     assert "needs at least two documents" in " ".join(capsys.readouterr().err.split())
 
 
+def test_an_empty_validation_split_is_not_passed_over(tmp_path, capsys):
+    assert run(tmp_path / "out", "--dupe_factor=1", "--validation_fraction=0.01") == 1
+    assert "--validation_fraction 0.01 of 68 documents is too little" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

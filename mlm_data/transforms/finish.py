@@ -14,7 +14,7 @@ from mlm_data.dataset_card import render_card
 from mlm_data.manifest import MANIFEST, Manifest
 from mlm_data.records import Rejection
 from mlm_data.report import render_report
-from mlm_data.shards import UNFINISHED, WrittenShard, atomic_file
+from mlm_data.shards import TRAIN, UNFINISHED, VALIDATION, WrittenShard, atomic_file
 from mlm_data.statistics import STATISTICS, DocumentStatistics, InstanceStatistics
 from mlm_data.storage import Storage
 from mlm_data.tfds_metadata import is_readable, render_dataset_info, render_features
@@ -98,13 +98,7 @@ def finish(
     documents = sum((part.documents for part in built), start=DocumentStatistics())
     documents = dataclasses.replace(documents, rejections=dict(sorted(rejection_counts.items())))
     instances = instances_by_split(built)
-    if not any(statistics.instances for statistics in instances.values()):
-        raise RunFailedError(
-            f"{documents.read} documents were read, but no training instance could be made: "
-            f"{', '.join(f'{count} {reason}' for reason, count in documents.rejections.items())}. Next sentence "
-            f"prediction needs at least two documents of two sentences in a shard; if one file holds many documents, "
-            f"name its format, as in --input paragraphs:FILE, or lower --num_shards."
-        )
+    _check_splits(instances, documents, settings)
     manifest = Manifest.of(shards_by_split(built), settings, vocabulary)
     statistics = {
         "documents": documents.to_json(),
@@ -120,6 +114,24 @@ def finish(
     }
     with fail_if_unwritable("what lies beside the shards", settings.shards.output_dir):
         return write_all(BeamStorage(), settings.shards.output_dir, contents)
+
+
+def _check_splits(
+    instances: Mapping[str, InstanceStatistics], documents: DocumentStatistics, settings: Settings
+) -> None:
+    """Refuses a dataset without instances where some were asked for: programs would train or evaluate on nothing."""
+    if not (TRAIN in instances and instances[TRAIN].instances):
+        raise RunFailedError(
+            f"{documents.read} documents were read, but no training instance could be made: "
+            f"{', '.join(f'{count} {reason}' for reason, count in documents.rejections.items())}. Next sentence "
+            f"prediction needs at least two documents of two sentences in a shard; if one file holds many documents, "
+            f"name its format, as in --input paragraphs:FILE, or lower --num_shards."
+        )
+    if settings.shards.validation_fraction and not (VALIDATION in instances and instances[VALIDATION].instances):
+        raise RunFailedError(
+            f"--validation_fraction {settings.shards.validation_fraction} of {documents.read} documents is too little "
+            f"to make a validation instance of; raise it, or leave it out."
+        )
 
 
 def _tfds_files(manifest: Manifest) -> dict[str, bytes]:

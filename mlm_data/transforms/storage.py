@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
@@ -19,7 +20,9 @@ class BeamStorage:
             (result,) = FileSystems.match([pattern])
         except (BeamIOError, ValueError) as error:  # ValueError: a scheme whose extra is not installed
             raise OSError(f"cannot list {pattern}: {error}") from error
-        found = ((file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0) for file in result.metadata_list)
+        # Of local files, Beam lists directories too when the pattern is a plain path.
+        files = (file for file in result.metadata_list if not Path(file.path).is_dir())
+        found = ((file.path, file.size_in_bytes, file.last_updated_in_seconds or 0.0) for file in files)
         return [FileStat(*file) for file in sorted(found)]
 
     def open_for_reading(self, path: str) -> BinaryIO:

@@ -1,0 +1,65 @@
+"""Every command in the README does what it says."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipelines import inspect_shards, make_pretraining_data, train_vocab
+
+REPOSITORY = Path(__file__).parents[1]
+PROGRAMS = {
+    "make-pretraining-data": make_pretraining_data.main,
+    "inspect-shards": inspect_shards.main,
+    "train-vocab": train_vocab.main,
+}
+
+
+def commands() -> list[list[str]]:
+    """The indented lines of the README as words, continued lines joined."""
+    text = (REPOSITORY / "README.md").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.startswith("    ")]
+    return [shlex.split(line, comments=True) for line in lines if line.split()[0] in (*PROGRAMS, "make", "pip")]
+
+
+def test_programs_run_as_the_readme_says(tmp_path, monkeypatch):
+    for name in ("samples", "vocab"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    monkeypatch.chdir(tmp_path)
+    here = [words for words in commands() if words[0] in PROGRAMS and "--runner" not in words]
+    assert {words[0] for words in here} == set(PROGRAMS)
+    for program, *arguments in here:
+        assert PROGRAMS[program](arguments) == 0, shlex.join([program, *arguments])
+
+
+def test_the_command_for_a_cluster_is_understood():
+    (words,) = [words for words in commands() if "--runner" in words]
+    _, settings, beam_arguments = make_pretraining_data.parse_arguments(words[1:])
+    assert settings.shards.output_dir == "gs://bucket/out"
+    assert beam_arguments[:2] == ["--runner", "DataflowRunner"]
+
+
+def test_make_and_pip_are_called_by_what_ci_calls():
+    called = {" ".join(words) for words in commands() if words[0] in ("make", "pip")}
+    assert called == {"make demo", "make test", "pip install ."}
+    ci = (REPOSITORY / ".ci" / "run").read_text()
+    for command in called:
+        assert command in ci
+
+
+def test_the_programs_of_the_readme_are_the_ones_installed():
+    scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts.keys() == PROGRAMS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_help_is_worth_reading(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        PROGRAMS[name](["--help"])
+    assert end.value.code == 0
+    printed = capsys.readouterr().out
+    assert "examples:" in printed
+    assert "exit status" in printed
