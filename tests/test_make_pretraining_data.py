@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, chisquare
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -23,6 +24,7 @@ from mlm_data.corpora import plan_inputs
 from mlm_data.records import TokenizedDocument
 from mlm_data.storage import LocalStorage
 from mlm_data.transforms.prepare import SplitSentences, Tokenize, clean, read_file
+from mlm_data.vocabulary import Vocabulary
 from pipelines.make_pretraining_data import main
 from tests.invariants import check_exact_invariants, read_columns, read_manifest, read_vocabulary
 
@@ -267,7 +269,7 @@ def test_the_plan_writes_nothing_and_foretells_the_run(sample, tmp_path, capsys)
     assert run(tmp_path / "out", "--dupe_factor=3", "--plan") == 0
     assert not (tmp_path / "out").exists()
     printed = " ".join(capsys.readouterr().out.split())
-    assert "essays.paragraphs.txt" in printed
+    assert "lines (auto)" in printed
     expected = int(printed.partition("about ")[2].partition("records │ about ")[2].partition(" ")[0].replace(",", ""))
     made = sum(shard.records for shard in read_manifest(sample).shards["train"])
     assert 0.8 < expected / made < 1.25
@@ -292,8 +294,35 @@ def test_real_text_keeps_all_invariants_and_labels_cannot_be_guessed(tmp_path):
     check_exact_invariants(columns, read_vocabulary(tmp_path / "out"), masked_lm_prob=0.15, slots=20)
     labels = columns["next_sentence_labels"][:, 0]
     assert abs(labels.mean() - 0.5) < 1e-4
+    check_statistics(columns, read_vocabulary(tmp_path / "out"))
     score = probe_surface(columns, read_vocabulary(tmp_path / "out").is_continuation)
     assert abs(score - 0.5) < 0.02
+
+
+def check_statistics(columns: dict[str, np.ndarray], vocabulary: Vocabulary) -> None:
+    """80/10/10, and positions and replacements drawn uniformly, within what chance allows once in a million."""
+    used = columns["masked_lm_weights"] == 1
+    rows, positions = np.nonzero(used)[0], columns["masked_lm_positions"][used]
+    now, original = columns["input_word_ids"][rows, positions], columns["masked_lm_ids"][used]
+    ordinary = vocabulary.ordinary_ids
+    hidden = now == vocabulary.mask_id
+    assert binomtest(int(hidden.sum()), len(now), 0.8).pvalue > 1e-6
+    assert binomtest(int((now == original).sum()), len(now), 0.1 + 0.1 / len(ordinary)).pvalue > 1e-6
+
+    rank = np.searchsorted(ordinary, now[~hidden & (now != original)])
+    assert (ordinary[rank] == now[~hidden & (now != original)]).all()
+    groups = 100 * rank // len(ordinary)  # of about 300 tokens each, so that every group is drawn often
+    sizes = np.bincount(100 * np.arange(len(ordinary)) // len(ordinary))
+    assert chisquare(np.bincount(groups), sizes * len(rank) / len(ordinary)).pvalue > 1e-6
+
+    full = columns["input_mask"].sum(axis=1) == 128  # here every token has the same chance
+    separators = 127 - columns["input_type_ids"][full].sum(axis=1)
+    candidates = full.sum() - np.bincount(separators, minlength=128)
+    candidates[[0, 127]] = 0
+    chosen = np.bincount(positions[full[rows]], minlength=128)
+    some = candidates > 0
+    expected = candidates[some] * chosen.sum() / candidates.sum()
+    assert chisquare(chosen[some], expected).pvalue > 1e-6
 
 
 def probe_surface(columns: dict[str, np.ndarray], is_continuation: np.ndarray) -> float:

@@ -1,0 +1,146 @@
+"""The hallway: what travels between workers arrives whole, and storage is one whoever provides it."""
+
+from __future__ import annotations
+
+import logging
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlm_data.config import Settings, ShardsSettings
+from mlm_data.records import Document, Reason, Rejection, Repair, TokenizedDocument
+from mlm_data.shards import read_records
+from mlm_data.storage import LocalStorage, Storage
+from mlm_data.transforms.build import ShardBuilder, select_documents
+from mlm_data.transforms.failures import RunFailedError, failure_message
+from mlm_data.transforms.progress import ProgressHandler, Stage, report, report_reading
+from mlm_data.transforms.shuffle import Bucket, MeasureCorpus, ShardPlan, plan_shards
+from mlm_data.transforms.storage import BeamStorage
+from mlm_data.vocabulary import Vocabulary
+from tests.making import random_documents, tokenized, vocabulary_content
+
+VOCABULARY = Vocabulary.parse(vocabulary_content(), "made up")
+
+
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.text(),
+    st.integers(0, 2**32 - 1),
+    st.lists(st.lists(st.integers(0, 2**16 - 1), min_size=1), max_size=5),
+    st.sampled_from([np.uint16, np.uint32]),
+    st.sets(st.sampled_from(list(Repair))),
+)
+def test_documents_travel_unchanged(key, source, index, sentences, dtype, repairs):
+    ids = np.array([token for sentence in sentences for token in sentence], dtype)
+    offsets = np.cumsum([0, *map(len, sentences)]).astype(np.uint32)
+    in_order = tuple(repair for repair in Repair if repair in repairs)
+    document = TokenizedDocument(key, source, index, ids, offsets, in_order)
+    coder = beam.coders.registry.get_coder(TokenizedDocument)
+    arrived = coder.decode(coder.encode(document))
+    assert (arrived.key, arrived.source, arrived.index, arrived.repairs) == (key, source, index, in_order)
+    assert arrived.ids.dtype == dtype
+    assert arrived.ids.tolist() == ids.tolist()
+    assert arrived.sentence_offsets.tolist() == offsets.tolist()
+
+
+@pytest.mark.parametrize("storage", [LocalStorage(), BeamStorage()], ids=["local", "beam"])
+def test_every_storage_does_what_rooms_rely_on(storage: Storage, tmp_path):
+    path = f"{tmp_path}/deep/down/a.txt.gz"
+    with storage.open_for_writing(path) as file:
+        file.write(b"not decompressed")
+    with storage.open_for_reading(path) as file:
+        assert file.read() == b"not decompressed"
+    storage.rename(path, f"{tmp_path}/elsewhere/b.txt")
+    found = storage.match(f"{tmp_path}/**")
+    assert [(stat.path, stat.size) for stat in found] == [(f"{tmp_path}/elsewhere/b.txt", 16)]
+    assert found[0].modified > 1e9
+    assert storage.match(f"{tmp_path}/elsewhere") == storage.match(f"{tmp_path}/nowhere/*") == []
+    storage.delete(f"{tmp_path}/elsewhere")
+    storage.delete(f"{tmp_path}/elsewhere")
+    assert storage.match(f"{tmp_path}/**") == []
+    with pytest.raises(OSError, match="nowhere"), storage.open_for_reading(f"{tmp_path}/nowhere"):
+        pass
+
+
+def test_an_unknown_file_system_is_an_error_of_the_storage():
+    with pytest.raises(OSError, match="cannot list"):
+        BeamStorage().match("nosuch://bucket/*")
+
+
+def test_a_workers_message_is_found_in_whatever_the_runner_makes_of_it():
+    with pytest.raises(RunFailedError) as error:
+        [1] | beam.Map(fail)
+    assert failure_message(error.value) == "the disk is full:\nmake room"
+    assert failure_message(RuntimeError(f"Traceback ... {error.value} [while running 'x']")) is not None
+    assert failure_message(RuntimeError("a bug")) is None
+
+
+def fail(_: int) -> None:
+    raise RunFailedError("the disk is full:\nmake room")
+
+
+def test_progress_adds_up_to_the_size_of_the_file():
+    heard: list[tuple[Stage, int]] = []
+    handler = ProgressHandler(lambda stage, count: heard.append((stage, count)))
+    logger = logging.getLogger("mlm_data")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    documents = [Document("a", i, "x" * 3_000_000) for i in range(5)]
+    try:
+        assert list(report_reading(iter(documents), 9_000_000)) == documents
+        report(Stage.WRITTEN, 1)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    read = [count for stage, count in heard if stage is Stage.READ]
+    assert len(read) > 1
+    assert sum(read) == 9_000_000
+    assert heard[-1] == (Stage.WRITTEN, 1)
+
+
+def test_the_plan_follows_from_content_and_refuses_too_many_failures():
+    measure = MeasureCorpus(ShardsSettings(validation_fraction=0.5))
+    items = [*random_documents(100, (2, 5), (3, 9)), Rejection(Reason.BINARY, "b.txt", 0, "not text")]
+    whole, parts = measure.create_accumulator(), [measure.create_accumulator() for _ in range(3)]
+    for number, item in enumerate(items):
+        whole = measure.add_input(whole, item)
+        parts[number % 3] = measure.add_input(parts[number % 3], item)
+    assert measure.merge_accumulators(parts) == whole
+    assert plan_shards(whole, ShardsSettings(num_shards=3)).buckets == {"train": 3, "validation": 3}
+    with pytest.raises(RunFailedError, match=r"(?s)1 of 101 documents .* b\.txt, document 0: binary: not text"):
+        plan_shards(whole, ShardsSettings(max_error_rate=0.005))
+
+
+def test_equal_documents_and_lone_sentences_are_rejected_and_order_does_not_matter():
+    rng = np.random.default_rng(0)
+    documents = [tokenized("b", [5, 5], rng), tokenized("a", [4], rng), tokenized("c", [5, 5], rng)]
+    copies = [TokenizedDocument(d.key, "copy", 0, d.ids, d.sentence_offsets) for d in documents[:1]]
+    kept, rejections = select_documents([*copies, *documents])
+    assert [document.source for document in kept] == ["b", "c"]
+    assert [(rejection.reason, rejection.source) for rejection in rejections] == [
+        (Reason.SINGLE_SENTENCE, "a"),
+        (Reason.DUPLICATE, "copy"),
+    ]
+    assert select_documents([*reversed(documents), *copies])[0] == kept
+
+
+def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp_path):
+    settings = Settings.from_flags({"dupe_factor": 2, "output_dir": str(tmp_path)})
+    builder = ShardBuilder(settings, VOCABULARY, ShardPlan({"train": 4}), LocalStorage())
+    documents = random_documents(30, (2, 20), (3, 30))
+    built = builder.build(Bucket("train", 3), documents)
+    assert [shard.name for shard in built.shards] == ["train-00003-of-00008.tfrecord", "train-00007-of-00008.tfrecord"]
+    assert builder.build(Bucket("train", 3), reversed(documents)).shards == built.shards
+    assert built.shards[0].sha256 != built.shards[1].sha256
+    records = [len(list(read_records(LocalStorage(), f"{tmp_path}/{shard.name}"))) for shard in built.shards]
+    assert records == [shard.records for shard in built.shards]
+    assert sum(records) == built.instances.instances
+
+
+def test_an_empty_bucket_gives_empty_shards(tmp_path):
+    settings = Settings.from_flags({"dupe_factor": 1, "output_dir": str(tmp_path)})
+    built = ShardBuilder(settings, VOCABULARY, ShardPlan({"train": 1}), LocalStorage()).build(Bucket("train", 0), [])
+    assert [(shard.records, shard.size) for shard in built.shards] == [(0, 0)]
