@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
@@ -20,9 +21,16 @@ class SettingsError(ValueError):
     """Settings that cannot be meant; the message says what was got, what was expected and what to do."""
 
 
-def _setting(default: Any, description: str, *, choices: tuple[str, ...] = (), metavar: str | None = None) -> Any:
-    """A field of a section: its default, what `--help` says of it, and the values it may take."""
-    metadata = {"help": description, "choices": choices, "metavar": metavar}
+def _setting(
+    default: Any,
+    description: str,
+    *,
+    choices: tuple[str, ...] = (),
+    metavar: str | None = None,
+    words: Mapping[str, int] = MappingProxyType({}),
+) -> Any:
+    """A field of a section: its default, what `--help` says of it, the values it may take, and words for numbers."""
+    metadata = {"help": description, "choices": choices, "metavar": metavar, "words": words}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -166,7 +174,10 @@ class ShardsSettings:
     )
     random_seed: int = _setting(12345, "Decides every random choice: same input, same seed, same bytes.", metavar="N")
     num_shards: int = _setting(
-        0, "Shards per pass; 0: by the size of the corpus and the number of its documents.", metavar="N"
+        0,
+        "Shards per pass; auto: by the size of the corpus and the number of its documents.",
+        metavar="N",
+        words={"auto": 0},
     )
     validation_fraction: float = _setting(
         0.0, "Share of the documents kept for validation shards (written in one pass).", metavar="P"
@@ -184,7 +195,7 @@ class ShardsSettings:
     def __post_init__(self) -> None:
         _check_choices(self)
         _require(self.dupe_factor > 0, f"--dupe_factor is {self.dupe_factor}; expected 1 or more")
-        _require(self.num_shards >= 0, f"--num_shards is {self.num_shards}; expected 0 (by size) or more")
+        _require(self.num_shards >= 0, f"--num_shards is {self.num_shards}; expected auto or 1 and more")
         _require(
             0.0 <= self.validation_fraction < 1.0,
             f"--validation_fraction is {self.validation_fraction}; expected at least 0 and below 1",
@@ -233,16 +244,11 @@ class Settings:
         Raises:
             SettingsError: a name is unknown, a value has the wrong type or makes no sense.
         """
-        names = {field.name: section for section, kind in section_types().items() for field in dataclasses.fields(kind)}
-        unknown = sorted(set(flags) - set(names))
+        sections = section_types()
+        names = {field.name for kind in sections.values() for field in dataclasses.fields(kind)}
+        unknown = sorted(set(flags) - names)
         _require(not unknown, f"unknown setting {', '.join(unknown)}; expected names from {', '.join(sorted(names))}")
-        sections = {
-            section: kind(
-                **{name: _coerce(kind, name, value) for name, value in flags.items() if names[name] == section}
-            )
-            for section, kind in section_types().items()
-        }
-        return cls(**sections)
+        return cls(**{name: _make_section(kind, flags) for name, kind in sections.items()})
 
     def to_flags(self) -> dict[str, Any]:
         """All settings by flag name, as JSON holds them."""
@@ -272,15 +278,22 @@ def fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Map
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _coerce(section: type, name: str, value: Any) -> Any:
+def _make_section(kind: type, flags: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    given = (field for field in dataclasses.fields(kind) if field.name in flags)
+    return kind(**{field.name: _coerce(field, hints[field.name], flags[field.name]) for field in given})
+
+
+def _coerce(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """The value as the field's type; whole numbers pass for fractions, one string for a list of one."""
-    kind = get_type_hints(section)[name]
+    if isinstance(value, str) and value in field.metadata["words"]:
+        return field.metadata["words"][value]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind not in (str, int, float, bool):  # a tuple of strings
         value = [value] if isinstance(value, str) else value
         good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        _require(good, f"{name} is {value!r}; expected a list of strings")
+        _require(good, f"{field.name} is {value!r}; expected a list of strings")
         return tuple(value)
-    _require(type(value) is kind, f"{name} is {value!r}; expected {kind.__name__}")
+    _require(type(value) is kind, f"{field.name} is {value!r}; expected {kind.__name__}")
     return value

@@ -69,7 +69,9 @@ class FlagParser(argparse.ArgumentParser):
             self.add_switch(field.name, description, group)
             return
         options: dict[str, Any] = {"help": description}
-        if kind in (int, float):
+        if field.metadata["words"]:
+            options["type"] = _number_or(field.metadata["words"])
+        elif kind in (int, float):
             options["type"] = kind
         elif kind is not str:
             options["action"] = "append"
@@ -144,8 +146,23 @@ def _boolean(value: str) -> bool:
     raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
 
 
+def _number_or(words: Iterable[str]) -> Callable[[str], int | str]:
+    def parse(value: str) -> int | str:
+        if value in words:
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            message = f"{value!r} is neither a whole number nor {' or '.join(words)}"
+            raise argparse.ArgumentTypeError(message) from None
+
+    return parse
+
+
 def _default_text(field: dataclasses.Field[Any]) -> str:
     default = field.default
     if default in ("", ()):
         return ""
-    return f" (default: {str(default).lower() if isinstance(default, bool) else default})"
+    words = {number: word for word, number in field.metadata["words"].items()}
+    shown = str(default).lower() if isinstance(default, bool) else words.get(default, default)
+    return f" (default: {shown})"
