@@ -12,7 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+Section = TypeVar("Section")
 
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
 
@@ -218,6 +220,25 @@ class ShuffleSettings:
 
 
 @dataclass(frozen=True)
+class VocabularyTrainingSettings:
+    """How a vocabulary is made (train-vocab)."""
+
+    output: str = _setting("", "File the vocabulary is written to, one piece a line.", metavar="FILE")
+    vocab_size: int = _setting(30522, "Entries, BERT's 104 reserved ones counted.", metavar="N")
+    limit_alphabet: int = _setting(
+        1000, "Most characters to keep, the most frequent ones; words with others become [UNK].", metavar="N"
+    )
+    do_lower_case: bool = _setting(
+        True, "Lower-case and strip accents; off for a cased vocabulary (--no_do_lower_case)."
+    )
+
+    def __post_init__(self) -> None:
+        _require(bool(self.output), "--output is missing; it says where the vocabulary is written")
+        _require(self.vocab_size > 104, f"--vocab_size is {self.vocab_size}; expected more than the 104 reserved ones")
+        _require(self.limit_alphabet > 0, f"--limit_alphabet is {self.limit_alphabet}; expected 1 or more")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of one run."""
 
@@ -248,7 +269,7 @@ class Settings:
         names = {field.name for kind in sections.values() for field in dataclasses.fields(kind)}
         unknown = sorted(set(flags) - names)
         _require(not unknown, f"unknown setting {', '.join(unknown)}; expected names from {', '.join(sorted(names))}")
-        return cls(**{name: _make_section(kind, flags) for name, kind in sections.items()})
+        return cls(**{name: make_section(kind, flags) for name, kind in sections.items()})
 
     def to_flags(self) -> dict[str, Any]:
         """All settings by flag name, as JSON holds them."""
@@ -278,9 +299,14 @@ def fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Map
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _make_section(kind: type, flags: Mapping[str, Any]) -> Any:
+def make_section(kind: type[Section], flags: Mapping[str, Any]) -> Section:
+    """One section from values by flag name, leaving out those of others.
+
+    Raises:
+        SettingsError: a value has the wrong type or makes no sense.
+    """
     hints = get_type_hints(kind)
-    given = (field for field in dataclasses.fields(kind) if field.name in flags)
+    given = (field for field in dataclasses.fields(kind) if field.name in flags)  # type: ignore[arg-type]
     return kind(**{field.name: _coerce(field, hints[field.name], flags[field.name]) for field in given})
 
 

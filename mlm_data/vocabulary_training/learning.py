@@ -1,9 +1,9 @@
 """Learns WordPiece pieces from counted words: characters first, then, again and again, the most frequent pair.
 
-This is what the `WordPieceTrainer` of `tokenizers` does (byte-pair encoding, Sennrich et al. 2016, with ## before what
-continues a word; the learner of google-research/bert was never published). That one gives another vocabulary at each
-run, since it numbers characters in the order of a hash table and breaks ties by these numbers. Here pairs of equal
-count go by the code points of their first characters and by when their pieces were learnt, so that counts alone decide.
+This is byte-pair encoding (Sennrich et al. 2016) with ## before what continues a word, as the `WordPieceTrainer` of
+`tokenizers` does it; google-research/bert never published its learner. That trainer gives another vocabulary at each
+run: it numbers characters in the order of a hash table and breaks ties by these numbers. Here characters are numbered
+by code point and of equally frequent pairs the one of lower numbers goes first, so that counts alone decide.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PIECES_BETWEEN_REPORTS = 100
 _ID_BITS = 32
 _ID_MASK = (1 << _ID_BITS) - 1
 
-Positions = NDArray[np.int64]
+Positions = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,7 @@ def learn_pieces(
     Raises:
         AlphabetTooLargeError: characters alone take more than `size` pieces.
     """
-    table = _CharacterTable.of(word_counts)
-    kept = table.most_frequent(limit_alphabet)
-    symbols, weights, starts, alphabet = table.spell(kept)
+    symbols, weights, starts, alphabet = _CharacterTable.of(word_counts).spell(limit_alphabet)
     if len(alphabet) > size:
         raise AlphabetTooLargeError(len(alphabet))
     merger = _Merger(symbols, weights, starts, alphabet)
@@ -94,7 +92,7 @@ class _CharacterTable:
         starts[:1] = True
         return cls(code_points, starts, np.repeat(np.fromiter(word_counts.values(), np.int64), lengths))
 
-    def most_frequent(self, limit: int) -> NDArray[np.uint32]:
+    def _most_frequent(self, limit: int) -> NDArray[np.uint32]:
         """Code points of the commonest characters, ascending."""
         characters, place = np.unique(self.code_points, return_inverse=True)
         counts = np.zeros(len(characters), np.int64)
@@ -104,9 +102,10 @@ class _CharacterTable:
         return kept
 
     def spell(
-        self, kept: NDArray[np.uint32]
+        self, limit: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_], list[tuple[bool, str]]]:
         """The words to learn from as ids of the alphabet, with their weights and starts; and the alphabet."""
+        kept = self._most_frequent(limit)
         known = np.isin(self.code_points, kept)
         continuing = np.unique(self.code_points[known & ~self.starts])
         alphabet = [(False, chr(point)) for point in kept] + [(True, chr(point)) for point in continuing]
@@ -138,10 +137,10 @@ class _Merger:
         self._end = end = len(symbols)  # stands for "no neighbour"
         self._symbols = np.append(symbols, np.int32(-1))
         self._weights = weights
-        position = np.arange(end, dtype=np.int64)
+        position = np.arange(end, dtype=np.int32)
         last = np.append(starts[1:], True) if end else starts
-        self._next = np.append(np.where(last, end, position + 1), end)
-        self._previous = np.append(np.where(starts, end, position - 1), end)
+        self._next = np.append(np.where(last, np.int32(end), position + 1), np.int32(end))
+        self._previous = np.append(np.where(starts, np.int32(end), position - 1), np.int32(end))
         self._counts: dict[int, int] = {}
         self._positions: dict[int, list[Positions]] = {}
         self._queue: list[tuple[int, int]] = []
@@ -184,7 +183,8 @@ class _Merger:
         index = np.arange(len(found))
         begins_run = np.append(True, self._next[found[:-1]] != found[1:])
         place_in_run = index - np.maximum.accumulate(np.where(begins_run, index, 0))
-        return found[place_in_run % 2 == 0]
+        apart: Positions = found[place_in_run % 2 == 0]
+        return apart
 
     def _id_of_merge(self, left: int, right: int) -> int:
         continues, text = self.pieces[left]
