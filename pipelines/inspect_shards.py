@@ -22,8 +22,9 @@ from mlm_data.inspection import (
     read_one,
 )
 from mlm_data.shards import ShardError
-from mlm_data.storage import LocalStorage, Storage
+from mlm_data.storage import Storage
 from pipelines.command_line import DONE, FAILED, USAGE, FlagParser, nearest_flag, run_program
+from pipelines.storage_choice import storage_for
 
 PROGRAM = "inspect-shards"
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        storage = _storage([*flags.paths, flags.vocab_file])
+        storage = storage_for([*flags.paths, flags.vocab_file])
         shards = find_shards(storage, flags.paths, flags.vocab_file or None)
         if flags.json:
             _write_json(_read(storage, shards, flags))
@@ -115,14 +116,6 @@ def _place(value: str) -> tuple[int, int]:
     if not (shard.isdecimal() and record.isdecimal()):
         raise argparse.ArgumentTypeError(f"got {value!r}; expected SHARD:RECORD, both counted from 0, as in 3:17")
     return int(shard), int(record)
-
-
-def _storage(paths: Sequence[str]) -> Storage:
-    if not any("://" in path for path in paths):
-        return LocalStorage()
-    from mlm_data.transforms.storage import BeamStorage  # noqa: PLC0415 (Beam takes seconds, local files need none)
-
-    return BeamStorage()
 
 
 def _read(storage: Storage, shards: Sequence[Shard], flags: argparse.Namespace) -> Iterator[Record]:

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"{settings.shards.output_dir} already holds this very dataset; nothing to do.")
         return DONE
     if state is DirectoryState.UNFINISHED:
-        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; going on with it.")
+        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; doing it again.")
     options = make_options(beam_arguments, sum(file.size for file in files))
     return _run(console, files, settings, vocabulary, options)
 

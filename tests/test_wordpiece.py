@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -98,6 +99,22 @@ def test_documents_are_cut_out_of_the_batch_as_they_went_in(engines, documents):
         rows = [ids for ids in (engines[0].encode([text])[0].tolist() for text in before.sentences) if ids]
         offsets = after.sentence_offsets.tolist()
         assert [after.ids[a:b].tolist() for a, b in pairwise(offsets)] == rows
+
+
+@pytest.mark.parametrize("engine", ["nanotoken", "tokenizers"])
+def test_a_word_of_more_than_200_characters_is_unknown(engine):
+    vocabulary = Vocabulary.parse("\n".join([*SPECIALS, "a", "##a"]).encode(), "small")
+    _, offsets = WordpieceTokenizer(vocabulary, WordpieceSettings(), engine).encode(["a" * 200, "a" * 201])
+    assert offsets.tolist() == [0, 200, 201]
+
+
+def test_without_nanotoken_the_ids_are_the_same_and_a_warning_says_so(monkeypatch, caplog, kind, vocabulary, engines):
+    monkeypatch.setitem(sys.modules, "nanotoken", None)  # as if it were not installed
+    tokenizer = WordpieceTokenizer(vocabulary, WordpieceSettings(do_lower_case=kind == "uncased"))
+    assert "nanotoken" in caplog.text
+    assert tokenizer.encode(["The wanderings."])[0].tolist() == engines[0].encode(["The wanderings."])[0].tolist()
+    with pytest.raises(ImportError):
+        WordpieceTokenizer(vocabulary, WordpieceSettings(), "nanotoken")
 
 
 def test_an_unknown_engine_is_refused(vocabulary):

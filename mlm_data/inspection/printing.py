@@ -54,6 +54,8 @@ def print_record(console: Console, record: Record, description: Description) -> 
     console.print(Rule(title, align="left", style="dim"))
     console.print(_facts(description))
     texts = Table.grid(padding=(0, 2, 0, 0))
+    texts.add_column()
+    texts.add_column(overflow="fold")  # an ellipsis would take the place of a character
     for name, positions in (("A", description.segment_a), ("B", description.segment_b)):
         if positions:
             texts.add_row(Text(name, "bold"), _marked_text(description, positions, console))
@@ -74,7 +76,7 @@ def _facts(description: Description) -> Text:
 def _marked_text(description: Description, positions: range, console: Console) -> Text:
     """The text of a segment, each predicted token in brackets with what became of it."""
     predicted = {prediction.position: prediction for prediction in description.predictions}
-    text = Text()
+    text = Text(overflow="fold")
     for position in positions:
         prediction = predicted.get(position)
         piece = prediction.original if prediction else description.pieces[position]

@@ -133,7 +133,6 @@ class _Merger:
         alphabet: list[tuple[bool, str]],
     ) -> None:
         self.pieces = list(alphabet)
-        self._ids = {piece: number for number, piece in enumerate(alphabet)}
         self._end = end = len(symbols)  # stands for "no neighbour"
         self._symbols = np.append(symbols, np.int32(-1))
         self._weights = weights
@@ -160,13 +159,15 @@ class _Merger:
 
     def _merge(self, pair: int) -> None:
         left, right = pair >> _ID_BITS, pair & _ID_MASK
+        # A new piece each time: merged everywhere at once and from the left, no string comes of two pairs.
+        self.pieces.append((self.pieces[left][0], self.pieces[left][1] + self.pieces[right][1]))
         first = self._find(pair, left, right)
         second = self._next[first]
         before, after = self._previous[first], self._next[second]
         touched = np.unique(np.concatenate([before, first, second]))
         touched = touched[touched < self._end]
         self._count_out(touched)
-        self._symbols[first] = self._id_of_merge(left, right)
+        self._symbols[first] = len(self.pieces) - 1
         self._symbols[second] = -1
         self._next[first] = after
         self._previous[after] = first
@@ -185,14 +186,6 @@ class _Merger:
         place_in_run = index - np.maximum.accumulate(np.where(begins_run, index, 0))
         apart: Positions = found[place_in_run % 2 == 0]
         return apart
-
-    def _id_of_merge(self, left: int, right: int) -> int:
-        continues, text = self.pieces[left]
-        piece = (continues, text + self.pieces[right][1])
-        number = self._ids.setdefault(piece, len(self.pieces))
-        if number == len(self.pieces):  # the same piece may come of other halves
-            self.pieces.append(piece)
-        return number
 
     def _count_in(self, positions: Positions) -> None:
         for pair, count, where in self._group(positions):
