@@ -212,11 +212,24 @@ class ShuffleSettings:
     """How documents find their bucket (the hallway); decides no byte of the output."""
 
     shuffle: str = _setting(
-        "auto", "engine: the runner's own GroupByKey. auto: the best one for the runner.", choices=("auto", "engine")
+        "auto",
+        "files: tokens go through files, so that memory stays flat and a run that was stopped goes on where it was. "
+        "engine: the runner's own GroupByKey. auto: files on this machine, engine elsewhere.",
+        choices=("auto", "files", "engine"),
+    )
+    tokens_dir: str = _setting(
+        "",
+        "Keep the tokens in this directory (with files). A later run on the same text, with the same tokenization and "
+        "seed, takes them from there: another length or masking costs no second tokenization.",
+        metavar="DIR",
     )
 
     def __post_init__(self) -> None:
         _check_choices(self)
+        _require(
+            self.shuffle != "engine" or not self.tokens_dir,
+            "--tokens_dir needs tokens in files, but --shuffle is engine; leave out one of the two",
+        )
 
 
 @dataclass(frozen=True)
@@ -282,7 +295,7 @@ def section_types() -> dict[str, type]:
     return get_type_hints(Settings)
 
 
-def fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Mapping[str, Any]]) -> str:
+def dataset_fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Mapping[str, Any]]) -> str:
     """Names a dataset: equal for two runs exactly if they are to give the same bytes.
 
     Args:
@@ -293,8 +306,23 @@ def fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Map
     Returns:
         64 hexadecimal digits.
     """
-    no_byte = {"input", "input_format", "vocab_file", "output_dir", "shuffle", "max_error_rate"}
+    no_byte = {"input", "input_format", "vocab_file", "output_dir", "shuffle", "tokens_dir", "max_error_rate"}
     flags = {name: value for name, value in settings.to_flags().items() if name not in no_byte}
+    return _fingerprint(flags, vocabulary_sha256, inputs)
+
+
+def tokens_fingerprint(settings: Settings, vocabulary_sha256: str, inputs: Sequence[Mapping[str, Any]]) -> str:
+    """Names a token store: equal for two runs exactly if they can share one. Arguments as `dataset_fingerprint`."""
+    sections = (settings.corpora, settings.sentences, settings.wordpiece)
+    flags = {name: value for section in sections for name, value in dataclasses.asdict(section).items()}
+    for name in ("input", "input_format", "vocab_file"):
+        del flags[name]
+    # These two decide where a document goes.
+    flags |= {name: getattr(settings.shards, name) for name in ("random_seed", "validation_fraction")}
+    return _fingerprint(flags, vocabulary_sha256, inputs)
+
+
+def _fingerprint(flags: Mapping[str, Any], vocabulary_sha256: str, inputs: Sequence[Mapping[str, Any]]) -> str:
     content = {"settings": flags, "vocabulary": vocabulary_sha256, "inputs": list(inputs)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

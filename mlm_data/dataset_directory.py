@@ -18,7 +18,6 @@ OUR_FILES = (
     "train-*-of-*.tfrecord*",
     "validation-*-of-*.tfrecord*",
     "rejects/*.jsonl",
-    f"{UNFINISHED}/*",
     "vocab.txt",
     "statistics.json",
     "features.json",
@@ -52,7 +51,7 @@ def examine_directory(storage: Storage, output_dir: str, fingerprint: str) -> tu
         return DirectoryState.OCCUPIED, f"{len(names)} files that are no dataset of ours ({', '.join(names[:3])})"
     if found == fingerprint:
         return (DirectoryState.FINISHED if MANIFEST in names else DirectoryState.UNFINISHED), ""
-    if not any(".tfrecord" in name for name in names):
+    if not any(".tfrecord" in name for name in names if not name.startswith(UNFINISHED)):
         return DirectoryState.FREE, ""
     return DirectoryState.OCCUPIED, f"{'a dataset' if MANIFEST in names else 'shards'} of other input or settings"
 
@@ -66,10 +65,11 @@ def _read_fingerprint(storage: Storage, output_dir: str) -> str | None:
 
 
 def clear_directory(storage: Storage, output_dir: str) -> None:
-    """Deletes a dataset's files, the manifest first; what is not ours stays."""
+    """Deletes a dataset's files, the manifest first, and what unfinished runs left; what is not ours stays."""
     for name in sorted(_names(storage, output_dir), key=lambda name: name != MANIFEST):
         if any(fnmatch(name, pattern) for pattern in OUR_FILES):
             storage.delete(f"{output_dir}/{name}")
+    storage.delete(f"{output_dir}/{UNFINISHED}")
 
 
 def write_config(storage: Storage, output_dir: str, fingerprint: str, content: Mapping[str, Any]) -> None:

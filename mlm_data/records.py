@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,19 @@ class Repair(StrEnum):
     CONTROL_CHARACTERS = "control_characters"
     MOJIBAKE = "mojibake"
     LITERAL_SPECIAL_TOKENS = "literal_special_tokens"
+
+
+def pack_repairs(repairs: Iterable[Repair]) -> int:
+    """Repairs as the bits of a number, for files and wires."""
+    return sum(1 << _REPAIRS.index(repair) for repair in repairs)
+
+
+def unpack_repairs(bits: int) -> tuple[Repair, ...]:
+    """What `pack_repairs` packed, in the order of `Repair`."""
+    return tuple(repair for place, repair in enumerate(_REPAIRS) if bits >> place & 1)
+
+
+_REPAIRS = tuple(Repair)
 
 
 class Layout(StrEnum):
@@ -86,6 +99,11 @@ class Rejection:
     index: int
     detail: str = ""
     excerpt: str = ""
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `dataclasses.asdict` gave."""
+        return cls(**{**values, "reason": Reason(values["reason"])})
 
 
 @dataclass(frozen=True, slots=True)

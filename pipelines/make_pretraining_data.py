@@ -12,11 +12,13 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
-from mlm_data.config import Settings, SettingsError, fingerprint, section_types
+from mlm_data.config import Settings, SettingsError, dataset_fingerprint, section_types, tokens_fingerprint
 from mlm_data.corpora import InputFile, plan_inputs
 from mlm_data.dataset_directory import DirectoryState, clear_directory, examine_directory, write_config
 from mlm_data.sentences import SentenceSplitter
+from mlm_data.shards import UNFINISHED
 from mlm_data.storage import Storage
+from mlm_data.token_store import claim_store
 from mlm_data.transforms.dataset import MakePretrainingData
 from mlm_data.transforms.estimate import estimate
 from mlm_data.transforms.failures import failure_message
@@ -84,9 +86,11 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"{settings.shards.output_dir} already holds this very dataset; nothing to do.")
         return DONE
     if state is DirectoryState.UNFINISHED:
-        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; doing it again.")
+        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; going on with it.")
     options = make_options(beam_arguments, sum(file.size for file in files))
-    return _run(console, files, settings, vocabulary, options)
+    tokens_dir = _claim_tokens(console, storage, settings, vocabulary, files, is_local=is_local(options))
+    transform = MakePretrainingData(files, settings, vocabulary, tokens_dir)
+    return _run(console, transform, options)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, Any], Settings, list[str]]:
@@ -136,7 +140,7 @@ def _claim_directory(
     """
     directory = settings.shards.output_dir
     inputs = [asdict(file) for file in files]
-    name = fingerprint(settings, vocabulary.sha256, inputs)
+    name = dataset_fingerprint(settings, vocabulary.sha256, inputs)
     try:
         state, found = examine_directory(storage, directory, name)
         if overwrite or state is DirectoryState.FREE:
@@ -153,25 +157,49 @@ def _claim_directory(
     return DirectoryState.FREE if overwrite else state
 
 
-def _run(
-    console: Console, files: Sequence[InputFile], settings: Settings, vocabulary: Vocabulary, options: PipelineOptions
-) -> int:
+def _claim_tokens(  # noqa: PLR0913
+    console: Console,
+    storage: Storage,
+    settings: Settings,
+    vocabulary: Vocabulary,
+    files: Sequence[InputFile],
+    *,
+    is_local: bool,
+) -> str:
+    """The directory through which tokens are shuffled; empty for the engine's own shuffle.
+
+    Raises:
+        SettingsError: the directory asked for holds something else, or cannot be written to.
+    """
+    asked = settings.shuffle.tokens_dir
+    if not asked:
+        by_files = settings.shuffle.shuffle == "files" or (settings.shuffle.shuffle == "auto" and is_local)
+        return f"{settings.shards.output_dir}/{UNFINISHED}/tokens" if by_files else ""
+    name = tokens_fingerprint(settings, vocabulary.sha256, [asdict(file) for file in files])
+    try:
+        if claim_store(storage, asked, name):
+            console.print(f"{asked} holds the tokens of this text; taking them from there.")
+    except OSError as error:
+        raise SettingsError(f"--tokens_dir {asked} cannot be written to: {error}") from error
+    return asked
+
+
+def _run(console: Console, transform: MakePretrainingData, options: PipelineOptions) -> int:
     """Runs the pipeline with progress and prints what it made."""
     started = time.monotonic()
     pipeline = beam.Pipeline(runner=make_runner(options), options=options)
-    # The largest first, so that no worker is left alone with one at the end.
-    by_size = sorted(files, key=lambda file: (-file.size, file.path))
-    pipeline | "List files" >> beam.Create(by_size) | MakePretrainingData(settings, vocabulary)
+    pipeline | transform
+    input_bytes = sum(file.size for file in transform.files)
     try:
-        with show_progress(console, sum(file.size for file in files)):
+        with show_progress(console, input_bytes):
             pipeline.run().wait_until_finish()
     except Exception as error:  # runners wrap what workers raise in types of their own
         message = failure_message(error)
         console.print(f"[red]The run failed:[/] {message}" if message else traceback.format_exc(), markup=bool(message))
         return FAILED
-    seconds = time.monotonic() - started
     if is_local(options):
-        print_results(Console(highlight=False), settings, sum(file.size for file in files), seconds, peak_memory())
+        seconds = time.monotonic() - started
+        print_results(Console(highlight=False), transform.settings, input_bytes, seconds, peak_memory())
     return DONE
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from mlm_data.config import MaskingSettings, PairingSettings, Settings, SettingsError, fingerprint
+from mlm_data.config import MaskingSettings, PairingSettings, Settings, SettingsError, dataset_fingerprint
 
 
 def test_flags_go_out_as_they_came_in():
@@ -37,7 +37,7 @@ def test_what_makes_no_sense_is_refused_with_a_reason(flags, message):
 
 def test_the_fingerprint_changes_with_what_decides_bytes_and_with_nothing_else():
     def name(inputs=({"path": "a", "size": 1},), vocabulary="v", **flags):
-        return fingerprint(Settings.from_flags(flags), vocabulary, inputs)
+        return dataset_fingerprint(Settings.from_flags(flags), vocabulary, inputs)
 
     same = [{"output_dir": "elsewhere"}, {"shuffle": "engine"}, {"vocab_file": "copy.txt"}, {"max_error_rate": 0.5}]
     other = [{"random_seed": 1}, {"do_lower_case": False}, {"language": "de"}, {"limit": 5}, {"feature_names": "v1"}]

@@ -21,9 +21,11 @@ from sklearn.metrics import roc_auc_score
 
 from mlm_data.config import Settings
 from mlm_data.corpora import plan_inputs
+from mlm_data.manifest import Manifest
 from mlm_data.records import TokenizedDocument
 from mlm_data.storage import LocalStorage
-from mlm_data.transforms.prepare import SplitSentences, Tokenize, clean, read_file
+from mlm_data.transforms.file_shuffle import StoreTokens
+from mlm_data.transforms.prepare import Preparer
 from mlm_data.vocabulary import Vocabulary
 from pipelines.make_pretraining_data import main
 from tests.invariants import check_exact_invariants, read_columns, read_manifest, read_vocabulary
@@ -89,21 +91,10 @@ def test_labels_say_whether_b_follows_a_in_one_document(sample):
 
 def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
     """The documents of a run, through the rooms alone."""
-    split = SplitSentences(settings.sentences)
-    tokenize = Tokenize(settings.wordpiece, read_vocabulary_of(settings))
-    split.setup()
-    tokenize.setup()
-    documents = [
-        sentences
-        for file in plan_inputs(settings.corpora, LocalStorage())
-        for document in read_file(file, settings.corpora)
-        for sentences in split.process(clean(document))
-    ]
-    return list(tokenize.process(documents))
-
-
-def read_vocabulary_of(settings: Settings):
-    return read_vocabulary(Path(settings.shards.output_dir))
+    storage = LocalStorage()
+    preparer = Preparer(settings, read_vocabulary(Path(settings.shards.output_dir)), storage)
+    files = plan_inputs(settings.corpora, storage)
+    return [document for file in files for document in preparer.prepare(preparer.read(file))]
 
 
 def segments(columns: dict[str, np.ndarray]):
@@ -120,6 +111,27 @@ def segments(columns: dict[str, np.ndarray]):
 def test_two_processes_give_the_bytes_of_one(sample, tmp_path):
     assert run(tmp_path / "out", "--dupe_factor=3", "--direct_num_workers=2") == 0
     assert (tmp_path / "out" / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_engines_shuffle_gives_the_bytes_of_the_one_by_files(sample, tmp_path, processes):
+    assert run(tmp_path / "out", "--dupe_factor=3", "--shuffle=engine", f"--direct_num_workers={processes}") == 0
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+
+
+def test_tokens_that_were_kept_are_taken_for_another_dataset(sample, tmp_path, capsys, monkeypatch):
+    tokens = f"--tokens_dir={tmp_path / 'tokens'}"
+    assert run(tmp_path / "long", "--max_seq_length=512", "--max_predictions_per_seq=77", tokens) == 0
+    assert "taking them from there" not in capsys.readouterr().err
+    monkeypatch.setattr(Preparer, "prepare", None)  # nothing is tokenized again
+    assert run(tmp_path / "out", "--dupe_factor=3", tokens) == 0
+    assert "taking them from there" in capsys.readouterr().err
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
+    with pytest.raises(ValueError, match="holds the tokens of other text or settings"):
+        run(tmp_path / "other", "--random_seed=1", tokens)
+    with pytest.raises(ValueError, match="holds files that are no tokens"):
+        run(tmp_path / "other", f"--tokens_dir={tmp_path / 'out'}")
+    assert not (tmp_path / "out" / "_unfinished").exists()
 
 
 def test_renamed_split_and_reordered_files_give_the_same_bytes(sample, tmp_path):
@@ -161,25 +173,46 @@ def test_validation_documents_are_kept_apart(tmp_path):
     assert not parts["train"] & parts["validation"]
 
 
-def test_killed_and_started_again_gives_the_bytes_of_an_undisturbed_run(sample, tmp_path):
+@pytest.mark.parametrize("seen", ["_unfinished/tokens/*.json", "train-*"], ids=["preparing", "building"])
+def test_killed_and_started_again_gives_the_bytes_of_an_undisturbed_run(tmp_path, undisturbed, seen, monkeypatch):
+    inputs, expected = undisturbed
     output = tmp_path / "out"
-    arguments = [f"--input={SAMPLES}/**", f"--vocab_file={VOCABULARY}", f"--output_dir={output}", "--dupe_factor=3"]
+    arguments = [*inputs, f"--output_dir={output}"]
     code = "from pipelines.make_pretraining_data import entry; entry()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: any(output.glob("train-*")) or process.poll() is not None)
+    wait_for(lambda: any(output.glob(seen)) or process.poll() is not None)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    expected = {shard.name: shard for shard in read_manifest(sample).shards["train"]}
+    sizes = {shard.name: shard.size for shard in expected.shards["train"]}
     for path in output.glob("train-*"):  # what has a final name is whole
-        assert path.stat().st_size == expected[path.name].size
+        assert path.stat().st_size == sizes[path.name]
     assert not (output / "manifest.json").exists()
 
-    assert main(arguments) == 0
-    assert (output / "manifest.json").read_bytes() == (sample / "manifest.json").read_bytes()
-    assert not (output / "_unfinished").exists() or not any((output / "_unfinished").rglob("*"))
+    done = {path.name.removesuffix(".json") for path in output.glob("_unfinished/tokens/*.json")}
+    stored: list[str] = []
+    store = StoreTokens._store
+    monkeypatch.setattr(StoreTokens, "_store", lambda self, task: stored.append(task.name) or store(self, task))
+    assert main([*arguments, "--direct_num_workers=1"]) == 0
+    assert done
+    assert not done & set(stored), "what was prepared was prepared again"
+    assert read_manifest(output) == expected
+    assert not (output / "_unfinished").exists()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> tuple[list[str], Manifest]:
+    """Arguments of a run that takes a while and has several tasks, and what comes of it."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    article = (SAMPLES / "articles" / "salt.txt").read_text()
+    for name in ("a", "b", "c"):
+        copies = (f"Number {name} {number}.\n{article}".replace("\n\n", "\n") for number in range(4000))
+        (directory / f"{name}.paragraphs.txt").write_text("\n\n".join(copies))
+    inputs = [f"--input={directory}/*.txt", f"--vocab_file={VOCABULARY}", "--dupe_factor=2"]
+    assert main([*inputs, f"--output_dir={directory / 'out'}", "--direct_num_workers=1"]) == 0
+    return inputs, read_manifest(directory / "out")
 
 
 def wait_for(condition, seconds: float = 60) -> None:

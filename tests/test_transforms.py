@@ -14,10 +14,11 @@ from mlm_data.config import Settings, ShardsSettings
 from mlm_data.records import Document, Reason, Rejection, Repair, TokenizedDocument
 from mlm_data.shards import read_records
 from mlm_data.storage import LocalStorage, Storage
-from mlm_data.transforms.build import ShardBuilder, select_documents
+from mlm_data.transforms import coders
+from mlm_data.transforms.build import ShardBuilder, build_group, select_documents
 from mlm_data.transforms.failures import RunFailedError, failure_message
+from mlm_data.transforms.planning import Bucket, CorpusMeter, ShardPlan, merge_sizes, plan_shards
 from mlm_data.transforms.progress import ProgressHandler, Stage, report, report_reading
-from mlm_data.transforms.shuffle import Bucket, MeasureCorpus, ShardPlan, plan_shards
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
 from tests.making import random_documents, tokenized, vocabulary_content
@@ -38,6 +39,7 @@ def test_documents_travel_unchanged(key, source, index, sentences, dtype, repair
     offsets = np.cumsum([0, *map(len, sentences)]).astype(np.uint32)
     in_order = tuple(repair for repair in Repair if repair in repairs)
     document = TokenizedDocument(key, source, index, ids, offsets, in_order)
+    coders.register()
     coder = beam.coders.registry.get_coder(TokenizedDocument)
     arrived = coder.decode(coder.encode(document))
     assert (arrived.key, arrived.source, arrived.index, arrived.repairs) == (key, source, index, in_order)
@@ -102,13 +104,14 @@ def test_progress_adds_up_to_the_size_of_the_file():
 
 
 def test_the_plan_follows_from_content_and_refuses_too_many_failures():
-    measure = MeasureCorpus(ShardsSettings(validation_fraction=0.5))
+    settings = ShardsSettings(validation_fraction=0.5)
     items = [*random_documents(100, (2, 5), (3, 9)), Rejection(Reason.BINARY, "b.txt", 0, "not text")]
-    whole, parts = measure.create_accumulator(), [measure.create_accumulator() for _ in range(3)]
+    meters = [CorpusMeter(settings) for _ in range(4)]
     for number, item in enumerate(items):
-        whole = measure.add_input(whole, item)
-        parts[number % 3] = measure.add_input(parts[number % 3], item)
-    assert measure.merge_accumulators(parts) == whole
+        meters[0].add(item)
+        meters[1 + number % 3].add(item)
+    whole = meters[0].size
+    assert merge_sizes(meter.size for meter in reversed(meters[1:])) == whole
     assert plan_shards(whole, ShardsSettings(num_shards=3)).buckets == {"train": 3, "validation": 3}
     with pytest.raises(RunFailedError, match=r"(?s)1 of 101 documents .* b\.txt, document 0: binary: not text"):
         plan_shards(whole, ShardsSettings(max_error_rate=0.005))
@@ -138,6 +141,28 @@ def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp
     records = [len(list(read_records(LocalStorage(), f"{tmp_path}/{shard.name}"))) for shard in built.shards]
     assert records == [shard.records for shard in built.shards]
     assert sum(records) == built.instances.instances
+
+
+def test_a_bucket_that_is_built_is_not_built_again_unless_a_shard_is_damaged(tmp_path):
+    settings = Settings.from_flags({"dupe_factor": 2, "output_dir": str(tmp_path)})
+    bucket, plan = Bucket("train", 0), ShardPlan({"train": 1})
+    documents = [*random_documents(30, (2, 20), (3, 30)), *random_documents(1, (2, 20), (3, 30))]
+    built = build_group((bucket, [documents]), settings, VOCABULARY, plan)
+    assert [rejection.reason for rejection in built.rejections] == [Reason.DUPLICATE]
+
+    def nothing():
+        raise AssertionError("the documents were asked for again")
+        yield
+
+    again = build_group((bucket, [nothing()]), settings, VOCABULARY, plan)
+    assert (again.bucket, again.shards, again.documents, again.rejections) == (
+        *(built.bucket, built.shards, built.documents),
+        built.rejections,
+    )
+    assert again.instances.to_json() == built.instances.to_json()
+    (tmp_path / built.shards[1].name).write_bytes(b"cut short")
+    assert build_group((bucket, [documents]), settings, VOCABULARY, plan).shards == built.shards
+    assert (tmp_path / built.shards[1].name).stat().st_size == built.shards[1].size
 
 
 def test_an_empty_bucket_gives_empty_shards(tmp_path):

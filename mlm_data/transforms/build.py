@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import apache_beam as beam
 import numpy as np
@@ -25,12 +27,12 @@ from mlm_data.records import (
     TokenizedCorpus,
     TokenizedDocument,
 )
-from mlm_data.shards import WrittenShard, shard_name, write_shard
+from mlm_data.shards import UNFINISHED, WrittenShard, atomic_file, shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.storage import Storage
 from mlm_data.transforms.failures import fail_if_unwritable
+from mlm_data.transforms.planning import Bucket, ShardPlan
 from mlm_data.transforms.progress import Stage, report
-from mlm_data.transforms.shuffle import Bucket, ShardPlan
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
 
@@ -49,6 +51,30 @@ class BuiltBucket:
     instances: InstanceStatistics
     rejections: tuple[Rejection, ...]
 
+    def to_json(self) -> str:
+        """The content of the bucket's mark in an unfinished dataset."""
+        return json.dumps(
+            {
+                "bucket": self.bucket,
+                "shards": [dataclasses.asdict(shard) for shard in self.shards],
+                "documents": self.documents.to_json(),
+                "instances": self.instances.to_json(),
+                "rejections": [dataclasses.asdict(rejection) for rejection in self.rejections],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: str | bytes) -> Self:
+        """Reads what `to_json` gave."""
+        values = json.loads(content)
+        return cls(
+            bucket=Bucket(*values["bucket"]),
+            shards=tuple(WrittenShard(**shard) for shard in values["shards"]),
+            documents=DocumentStatistics.from_json(values["documents"]),
+            instances=InstanceStatistics.from_json(values["instances"]),
+            rejections=tuple(Rejection.from_json(rejection) for rejection in values["rejections"]),
+        )
+
 
 @dataclass(eq=False)  # Beam writes notes of its own into transforms
 class BuildShards(beam.PTransform):
@@ -59,7 +85,7 @@ class BuildShards(beam.PTransform):
     plan: beam.PCollection[ShardPlan]
 
     def expand(
-        self, buckets: beam.PCollection[tuple[Bucket, Iterable[list[TokenizedDocument]]]]
+        self, buckets: beam.PCollection[tuple[Bucket, Iterable[Iterable[TokenizedDocument]]]]
     ) -> beam.PCollection[BuiltBucket]:
         """See `beam.PTransform`."""
         return buckets | "Build shards" >> beam.Map(
@@ -68,17 +94,43 @@ class BuildShards(beam.PTransform):
 
 
 def build_group(
-    group: tuple[Bucket, Iterable[list[TokenizedDocument]]], settings: Settings, vocabulary: Vocabulary, plan: ShardPlan
+    group: tuple[Bucket, Iterable[Iterable[TokenizedDocument]]],
+    settings: Settings,
+    vocabulary: Vocabulary,
+    plan: ShardPlan,
 ) -> BuiltBucket:
-    """Builds one group of the shuffle.
+    """Builds one group of the shuffle, unless an earlier run has.
 
     Raises:
         RunFailedError: its shards cannot be written.
     """
     bucket, parts = Bucket(*group[0]), group[1]
     builder = ShardBuilder(settings, vocabulary, plan, BeamStorage())
-    with fail_if_unwritable(f"shards of bucket {bucket.number}", settings.shards.output_dir):
-        return builder.build(bucket, itertools.chain.from_iterable(parts))
+    directory = settings.shards.output_dir
+    with fail_if_unwritable(f"shards of bucket {bucket.number}", directory):
+        built = read_mark(builder.storage, directory, bucket)
+        if built:
+            report(Stage.WRITTEN, len(built.shards))
+            return built
+        built = builder.build(bucket, itertools.chain.from_iterable(parts))
+        with atomic_file(builder.storage, directory, _mark_name(bucket)) as file:
+            file.write(built.to_json().encode("utf-8", "surrogateescape"))
+        return built
+
+
+def read_mark(storage: Storage, directory: str, bucket: Bucket) -> BuiltBucket | None:
+    """What an earlier run noted of a bucket; None if it did not come to its end, or a shard is not what it was."""
+    path = f"{directory}/{_mark_name(bucket)}"
+    if not storage.match(path):
+        return None
+    with storage.open_for_reading(path) as file:
+        built = BuiltBucket.from_json(file.read())
+    sizes = [[file.size for file in storage.match(f"{directory}/{shard.name}")] for shard in built.shards]
+    return built if sizes == [[shard.size] for shard in built.shards] else None
+
+
+def _mark_name(bucket: Bucket) -> str:
+    return f"{UNFINISHED}/built/{bucket.split}-{bucket.number:05d}.json"
 
 
 @dataclass(frozen=True)

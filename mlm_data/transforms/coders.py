@@ -8,10 +8,9 @@ from typing import cast
 import apache_beam as beam
 import numpy as np
 
-from mlm_data.records import Repair, TokenIds, TokenizedDocument
+from mlm_data.records import TokenIds, TokenizedDocument, pack_repairs, unpack_repairs
 
 _HEADER = struct.Struct("<16sBIIIIH")  # key, bytes per id, index, number of ids, of offsets, of source bytes, repairs
-_REPAIRS = tuple(Repair)
 
 
 class TokenizedDocumentCoder(beam.coders.Coder):
@@ -20,7 +19,7 @@ class TokenizedDocumentCoder(beam.coders.Coder):
     def encode(self, value: TokenizedDocument) -> bytes:
         """See `beam.coders.Coder`."""
         source = value.source.encode("utf-8", "surrogateescape")
-        repairs = sum(1 << _REPAIRS.index(repair) for repair in value.repairs)
+        repairs = pack_repairs(value.repairs)
         header = _HEADER.pack(
             value.key,
             value.ids.itemsize,
@@ -42,7 +41,7 @@ class TokenizedDocumentCoder(beam.coders.Coder):
             index=index,
             ids=cast(TokenIds, np.frombuffer(encoded, f"u{id_size}", ids, ids_at)),
             sentence_offsets=np.frombuffer(encoded, np.uint32, offsets, ids_at + ids * id_size),
-            repairs=tuple(repair for bit, repair in enumerate(_REPAIRS) if repairs >> bit & 1),
+            repairs=unpack_repairs(repairs),
         )
 
     def is_deterministic(self) -> bool:
@@ -50,4 +49,6 @@ class TokenizedDocumentCoder(beam.coders.Coder):
         return True
 
 
-beam.coders.registry.register_coder(TokenizedDocument, TokenizedDocumentCoder)
+def register() -> None:
+    """Makes Beam use the coder wherever a collection is known to hold tokenized documents."""
+    beam.coders.registry.register_coder(TokenizedDocument, TokenizedDocumentCoder)

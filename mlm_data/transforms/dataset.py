@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 
 from mlm_data.config import Settings
 from mlm_data.corpora import InputFile
-from mlm_data.records import Rejection, TokenizedDocument
+from mlm_data.records import Rejection
 from mlm_data.transforms.build import BuildShards, BuiltBucket
+from mlm_data.transforms.engine_shuffle import EngineShuffle
+from mlm_data.transforms.file_shuffle import FileShuffle, plan_tasks
 from mlm_data.transforms.finish import FinishDataset, WriteRejections
-from mlm_data.transforms.prepare import PrepareDocuments
-from mlm_data.transforms.shuffle import MeasureCorpus, ShuffleByContent, plan_shards
+from mlm_data.transforms.shuffled import Shuffled
 from mlm_data.vocabulary import Vocabulary
 
 
 @dataclass(eq=False)  # Beam writes notes of its own into transforms
 class MakePretrainingData(beam.PTransform):
-    """Input files to a finished dataset in the output directory; gives the path of its manifest."""
+    """Input files to a finished dataset in the output directory; gives the path of its manifest.
 
+    Attributes:
+        files: what to read.
+        settings: of the run.
+        vocabulary: of the run.
+        tokens_dir: where prepared tokens are shuffled through files; empty for the engine's own shuffle. The bytes of
+            the dataset are the same either way.
+    """
+
+    files: Sequence[InputFile]
     settings: Settings
     vocabulary: Vocabulary
+    tokens_dir: str
 
-    def expand(self, files: beam.PCollection[InputFile]) -> beam.PCollection[str]:
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[str]:
         """See `beam.PTransform`."""
         settings, vocabulary = self.settings, self.vocabulary
-        prepared = files | "Prepare" >> PrepareDocuments(
-            settings.corpora, settings.sentences, settings.wordpiece, vocabulary
-        )
-        documents = prepared | "Pick documents" >> beam.Filter(is_document).with_output_types(TokenizedDocument)
-        plan = (
-            prepared
-            | "Measure" >> beam.CombineGlobally(MeasureCorpus(settings.shards))
-            | "Plan shards" >> beam.Map(plan_shards, settings.shards)
-        )
-        built = (
-            documents
-            | "Shuffle" >> ShuffleByContent(settings.shards, plan)
-            | "Build" >> BuildShards(settings, vocabulary, plan)
-        )
-        early = prepared | "Pick rejections" >> beam.Filter(is_rejection).with_output_types(Rejection)
+        shuffled = self._shuffle(pipeline)
+        built = shuffled.buckets | "Build" >> BuildShards(settings, vocabulary, shuffled.plan)
         late = built | "List rejections" >> beam.FlatMap(list_rejections).with_output_types(Rejection)
         counts = (
-            (early, late)
+            (shuffled.rejections, late)
             | "Join rejections" >> beam.Flatten()
             | "Keep rejections" >> WriteRejections(settings.shards.output_dir)
         )
         return built | "Finish" >> FinishDataset(settings, vocabulary, counts)
 
+    def _shuffle(self, pipeline: beam.Pipeline) -> Shuffled:
+        # The largest first, so that no worker is left alone with one at the end.
+        if self.tokens_dir:
+            tasks = sorted(plan_tasks(self.files), key=lambda task: (-sum(file.size for file in task.files), task.name))
+            shuffle = FileShuffle(self.settings, self.vocabulary, self.tokens_dir)
+            return pipeline | "List tasks" >> beam.Create(tasks) | "Shuffle" >> shuffle
+        files = sorted(self.files, key=lambda file: (-file.size, file.path))
+        return (
+            pipeline | "List files" >> beam.Create(files) | "Shuffle" >> EngineShuffle(self.settings, self.vocabulary)
+        )
 
-def is_document(item: TokenizedDocument | Rejection) -> bool:
-    """Whether the item goes on."""
-    return isinstance(item, TokenizedDocument)
 
-
-def is_rejection(item: TokenizedDocument | Rejection) -> bool:
-    """Whether the item ends here."""
-    return isinstance(item, Rejection)
-
-
-def list_rejections(built: BuiltBucket) -> Iterator[Rejection]:
+def list_rejections(built: BuiltBucket) -> tuple[Rejection, ...]:
     """What was rejected while shards were built."""
-    yield from built.rejections
+    return built.rejections

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from mlm_data import chance
 from mlm_data.config import Settings
-from mlm_data.corpora import InputFile, read_documents
+from mlm_data.corpora import InputFile
 from mlm_data.examples import encode_batch
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
 from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
 from mlm_data.records import Document, TokenizedDocument
 from mlm_data.storage import Storage
-from mlm_data.transforms.prepare import SplitSentences, Tokenize, clean
+from mlm_data.transforms.prepare import Preparer
 from mlm_data.vocabulary import Vocabulary
 
 _SAMPLE_FILES = 25
@@ -46,9 +46,10 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     text_bytes = sum(
         file.size * (_TYPICAL_COMPRESSION if file.path.endswith(_COMPRESSED_SUFFIXES) else 1) for file in files
     )
-    sample = list(_sample(files, settings, storage))
+    preparer = Preparer(settings, vocabulary, storage)
+    sample = list(_sample(files, preparer))
     sampled_bytes = sum(len(document.text.encode("utf-8", "replace")) for document in sample)
-    tokenized = list(_tokenize(sample, settings, vocabulary))
+    tokenized = [item for item in preparer.prepare(sample) if isinstance(item, TokenizedDocument)]
     if not tokenized:
         return Estimate(text_bytes, 0, 0, 0)
     scale = text_bytes / sampled_bytes
@@ -63,24 +64,15 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))
 
 
-def _sample(files: Sequence[InputFile], settings: Settings, storage: Storage) -> Iterator[Document]:
+def _sample(files: Sequence[InputFile], preparer: Preparer) -> Iterator[Document]:
     """The beginnings of some files, evenly spaced among all."""
     chosen = files[:: max(1, len(files) // _SAMPLE_FILES)]
     share = _SAMPLE_CHARACTERS // len(chosen)
     for file in chosen:
         left = share
-        for item in read_documents(file, settings.corpora, storage):
-            cleaned = clean(item)
-            if isinstance(cleaned, Document):
-                yield dataclasses.replace(cleaned, text=cleaned.text[:left])
-                left -= len(cleaned.text)
+        for item in preparer.read(file):
+            if isinstance(item, Document):
+                yield dataclasses.replace(item, text=item.text[:left])
+                left -= len(item.text)
             if left <= 0:
                 break
-
-
-def _tokenize(sample: Sequence[Document], settings: Settings, vocabulary: Vocabulary) -> Iterator[TokenizedDocument]:
-    split, tokenize = SplitSentences(settings.sentences), Tokenize(settings.wordpiece, vocabulary)
-    split.setup()
-    tokenize.setup()
-    sentences = [item for document in sample for item in split.process(document)]
-    return (item for item in tokenize.process(sentences) if isinstance(item, TokenizedDocument))
