@@ -11,9 +11,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
+from rich.markup import escape
 
 from mlm_data.config import Settings, SettingsError, dataset_fingerprint, section_types, tokens_fingerprint
-from mlm_data.corpora import InputFile, plan_inputs
+from mlm_data.corpora import plan_inputs
 from mlm_data.dataset_directory import DirectoryState, clear_directory, examine_directory, write_config
 from mlm_data.sentences import SentenceSplitter
 from mlm_data.shards import UNFINISHED
@@ -81,15 +82,18 @@ def main(arguments: Sequence[str]) -> int:
     if flags.get("plan"):
         print_plan(Console(highlight=False), files, settings, estimate(files, settings, vocabulary, storage))
         return DONE
-    state = _claim_directory(storage, settings, vocabulary, files, overwrite=bool(flags.get("overwrite")))
+    options = make_options(beam_arguments, sum(file.size for file in files))
+    transform = MakePretrainingData(files, settings, vocabulary, _choose_tokens_dir(settings, options))
+    if settings.shuffle.tokens_dir and _claim_tokens(storage, transform):
+        console.print(f"{escape(settings.shuffle.tokens_dir)} holds the tokens of this text; taking them from there.")
+    state = _claim_directory(storage, transform, overwrite=bool(flags.get("overwrite")))
     if state is DirectoryState.FINISHED:
-        console.print(f"{settings.shards.output_dir} already holds this very dataset; nothing to do.")
+        console.print(f"{escape(settings.shards.output_dir)} already holds this very dataset; nothing to do.")
         return DONE
     if state is DirectoryState.UNFINISHED:
-        console.print(f"{settings.shards.output_dir} holds an unfinished run of this very dataset; going on with it.")
-    options = make_options(beam_arguments, sum(file.size for file in files))
-    tokens_dir = _claim_tokens(console, storage, settings, vocabulary, files, is_local=is_local(options))
-    transform = MakePretrainingData(files, settings, vocabulary, tokens_dir)
+        console.print(
+            f"{escape(settings.shards.output_dir)} holds an unfinished run of this dataset; going on with it."
+        )
     return _run(console, transform, options)
 
 
@@ -130,16 +134,14 @@ _PURPOSES = {
 }
 
 
-def _claim_directory(
-    storage: Storage, settings: Settings, vocabulary: Vocabulary, files: Sequence[InputFile], *, overwrite: bool
-) -> DirectoryState:
+def _claim_directory(storage: Storage, transform: MakePretrainingData, *, overwrite: bool) -> DirectoryState:
     """Makes sure the output directory is ours to write to, and says what it held.
 
     Raises:
         SettingsError: something else is in the way, or the directory cannot be written to.
     """
-    directory = settings.shards.output_dir
-    inputs = [asdict(file) for file in files]
+    settings, vocabulary, directory = transform.settings, transform.vocabulary, transform.settings.shards.output_dir
+    inputs = [asdict(file) for file in transform.files]
     name = dataset_fingerprint(settings, vocabulary.sha256, inputs)
     try:
         state, found = examine_directory(storage, directory, name)
@@ -157,31 +159,27 @@ def _claim_directory(
     return DirectoryState.FREE if overwrite else state
 
 
-def _claim_tokens(  # noqa: PLR0913
-    console: Console,
-    storage: Storage,
-    settings: Settings,
-    vocabulary: Vocabulary,
-    files: Sequence[InputFile],
-    *,
-    is_local: bool,
-) -> str:
-    """The directory through which tokens are shuffled; empty for the engine's own shuffle.
+def _choose_tokens_dir(settings: Settings, options: PipelineOptions) -> str:
+    """The directory through which tokens are shuffled; empty for the engine's own shuffle."""
+    kind = settings.shuffle.shuffle
+    if settings.shuffle.tokens_dir:
+        return settings.shuffle.tokens_dir
+    by_files = kind == "files" or (kind == "auto" and is_local(options))
+    return f"{settings.shards.output_dir}/{UNFINISHED}/tokens" if by_files else ""
+
+
+def _claim_tokens(storage: Storage, transform: MakePretrainingData) -> bool:
+    """Whether the directory asked for holds the tokens already; if not, it is made ready for them.
 
     Raises:
-        SettingsError: the directory asked for holds something else, or cannot be written to.
+        SettingsError: it holds something else, or cannot be written to.
     """
-    asked = settings.shuffle.tokens_dir
-    if not asked:
-        by_files = settings.shuffle.shuffle == "files" or (settings.shuffle.shuffle == "auto" and is_local)
-        return f"{settings.shards.output_dir}/{UNFINISHED}/tokens" if by_files else ""
-    name = tokens_fingerprint(settings, vocabulary.sha256, [asdict(file) for file in files])
+    inputs = [asdict(file) for file in transform.files]
+    name = tokens_fingerprint(transform.settings, transform.vocabulary.sha256, inputs)
     try:
-        if claim_store(storage, asked, name):
-            console.print(f"{asked} holds the tokens of this text; taking them from there.")
+        return claim_store(storage, transform.tokens_dir, name)
     except OSError as error:
-        raise SettingsError(f"--tokens_dir {asked} cannot be written to: {error}") from error
-    return asked
+        raise SettingsError(f"--tokens_dir {transform.tokens_dir} cannot be written to: {error}") from error
 
 
 def _run(console: Console, transform: MakePretrainingData, options: PipelineOptions) -> int:
@@ -195,7 +193,7 @@ def _run(console: Console, transform: MakePretrainingData, options: PipelineOpti
             pipeline.run().wait_until_finish()
     except Exception as error:  # runners wrap what workers raise in types of their own
         message = failure_message(error)
-        console.print(f"[red]The run failed:[/] {message}" if message else traceback.format_exc(), markup=bool(message))
+        console.print(f"[red]The run failed:[/] {escape(message or traceback.format_exc())}")
         return FAILED
     if is_local(options):
         seconds = time.monotonic() - started
