@@ -9,6 +9,6 @@ _handler = logging.StreamHandler()
 _handler.setLevel(logging.CRITICAL)
 logging.getLogger().addHandler(_handler)
 
-# Likewise the threads that Beam starts: when a run fails or is interrupted, they all tell of it, with tracebacks, though
-# the error reaches the main thread anyway.
+# Likewise the threads that Beam starts: when a run fails or is interrupted, they all tell of it, with tracebacks,
+# though the error reaches the main thread anyway.
 threading.excepthook = lambda _: None
