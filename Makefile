@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
+BENCH ?= --input 'samples/corpus/**'
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
 TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xxhash
@@ -11,11 +12,12 @@ GARDEN_VENV := .venv-model-garden
 GARDEN_NEEDS := tf-models-official==2.20.0 'setuptools<82'
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit clean check-model-garden check-tfds
+.PHONY: help demo test lint types unit bench clean check-model-garden check-tfds
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
 	@echo "make test                 set up and run linters, type checker and tests"
+	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --megabytes 50 --bert DIR\""
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
 	@echo "make clean                delete environments and outputs"
@@ -46,6 +48,13 @@ types: $(VENV)/made-dev
 
 unit: $(VENV)/made-dev
 	$(BIN)/pytest
+
+# Checkouts of the baselines are named in BENCH (--bert DIR, --lddl DIR); those that are not are reported as missing.
+bench: $(VENV)/made-dev
+	for passes in 1 10; do \
+	  $(BIN)/python -m benchmarks $(BENCH) --vocab_file vocab/en-uncased-30k.txt --dupe_factor $$passes --repeats 2 \
+	    --output out/bench-$$passes || exit; \
+	done
 
 # Peers: programs of others that read our shards, each in an environment of its own.
 
