@@ -82,6 +82,9 @@ class Document:
     repairs: tuple[Repair, ...] = ()
 
 
+EXCERPT_CHARACTERS = 500  # of a rejected text, kept to recognise it by
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A document that is not in the shards, and why.

@@ -101,8 +101,9 @@ class TokenStore:
         for name in names:
             with self.storage.open_for_reading(f"{self.directory}/{name}{SUFFIX}") as file:
                 reader = pa.ipc.open_file(pa.PythonFile(file, "r"))
+                sources = json.loads(reader.schema.metadata[_SOURCES])
                 for fine in range(first, last + 1):
-                    for document in _from_batch(reader.get_batch(fine), reader.schema):
+                    for document in _from_batch(reader.get_batch(fine), sources):
                         if is_exact or assign_bucket(self.seed, document.key, buckets) == bucket:
                             yield document
 
@@ -140,8 +141,7 @@ def _list_array(rows: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> pa.ListAr
     return pa.ListArray.from_arrays(offsets, pa.array(values, pa.from_numpy_dtype(dtype)))
 
 
-def _from_batch(batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[TokenizedDocument]:
-    sources = json.loads(schema.metadata[_SOURCES])
+def _from_batch(batch: pa.RecordBatch, sources: Sequence[str]) -> Iterator[TokenizedDocument]:
     columns = [batch.column(name) for name in ("key", "source", "index", "repairs")]
     (ids, id_at), (offsets, offset_at) = (_rows(batch.column(name)) for name in ("ids", "sentence_offsets"))
     for row, (key, source, index, repairs) in enumerate(zip(*(column.to_pylist() for column in columns), strict=True)):

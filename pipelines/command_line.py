@@ -8,7 +8,7 @@ import difflib
 import inspect
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
@@ -42,13 +42,11 @@ class FlagParser(argparse.ArgumentParser):
             f"--{name}", type=_boolean, nargs="?", const=True, metavar="BOOL", help=description
         )
 
-    def add_section(self, title: str, section: type, names: Iterable[str] = ()) -> None:
-        """The fields of a settings section as flags; only those named, if any are."""
-        group = self.add_argument_group(title)
-        hints, wanted = get_type_hints(section), set(names)
+    def add_section(self, title: str, section: type) -> None:
+        """The fields of a settings section as flags."""
+        group, hints = self.add_argument_group(title), get_type_hints(section)
         for field in dataclasses.fields(section):
-            if not wanted or field.name in wanted:
-                self._add_field(group, field, hints[field.name])
+            self._add_field(group, field, hints[field.name])
 
     def parse_flags(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         """The flags this program knows, and the arguments it does not, spelled with underscores."""
@@ -112,11 +110,6 @@ def read_toml(path: str) -> dict[str, Any]:
         raise SettingsError(f"--config {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"--config {path} is no TOML file: {error}") from error
-
-
-def merge_flags(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a file, overruled by those of the command line."""
-    return {**file, **flags}
 
 
 def run_program(main: Callable[[Sequence[str]], int]) -> NoReturn:

@@ -25,7 +25,7 @@ from mlm_data.transforms.estimate import estimate
 from mlm_data.transforms.failures import failure_message
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary, case_warning
-from pipelines.command_line import DONE, FAILED, FlagParser, merge_flags, nearest_flag, read_toml, run_program
+from pipelines.command_line import DONE, FAILED, FlagParser, nearest_flag, read_toml, run_program
 from pipelines.local_runner import is_local, known_beam_flags, make_options, make_runner, peak_memory
 from pipelines.progress_display import show_progress
 from pipelines.results_display import print_plan, print_results
@@ -116,7 +116,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, Any], Settings,
     if unknown:
         beam_flags = [option for action in beam_parser._actions for option in action.option_strings]
         parser.error(nearest_flag(unknown[0], [*parser.flag_names(), *beam_flags]))
-    settings = Settings.from_flags(merge_flags(read_toml(own["config"]) if "config" in own else {}, flags))
+    settings = Settings.from_flags((read_toml(own["config"]) if "config" in own else {}) | flags)
     for name, value in (
         ("input", settings.corpora.input),
         ("vocab_file", settings.wordpiece.vocab_file),

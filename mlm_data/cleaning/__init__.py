@@ -8,13 +8,12 @@ import xxhash
 
 from mlm_data.cleaning.characters import mend_lines, normalize_line_ends
 from mlm_data.cleaning.unwrapping import unwrap
-from mlm_data.records import Document, Layout, Reason, Rejection, Repair
+from mlm_data.records import EXCERPT_CHARACTERS, Document, Layout, Reason, Rejection, Repair
 
 __all__ = ["clean_document", "document_key"]
 
 # Counted, not changed: the tokenizer knows no special tokens, so that these are brackets and letters to it.
 _SPECIAL_TOKENS = re.compile(r"\[(?:PAD|UNK|CLS|SEP|MASK)\]")
-_EXCERPT_CHARACTERS = 500
 
 
 def clean_document(document: Document) -> Document | Rejection:
@@ -39,7 +38,7 @@ def clean_document(document: Document) -> Document | Rejection:
         lines = normalize_line_ends(document.text).split("\n")
     text = "\n".join(mend_lines(lines, repairs))
     if not text:
-        excerpt = document.text[:_EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()
+        excerpt = document.text[:EXCERPT_CHARACTERS].encode("utf-8", "replace").decode()
         detail = "nothing but white space and characters without meaning"
         return Rejection(Reason.EMPTY, document.source, document.index, detail, excerpt)
     if _SPECIAL_TOKENS.search(text):

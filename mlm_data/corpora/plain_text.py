@@ -10,9 +10,7 @@ from mlm_data.config import CorporaSettings
 from mlm_data.corpora.decoding import decode, find_encoding, is_binary, look_ahead, mend_undecodable
 from mlm_data.corpora.decompression import decompress
 from mlm_data.corpora.inputs import InputFile
-from mlm_data.records import Document, Layout, Reason, Rejection
-
-EXCERPT_CHARACTERS = 500
+from mlm_data.records import EXCERPT_CHARACTERS, Document, Layout, Reason, Rejection
 
 
 @dataclass(frozen=True, slots=True)

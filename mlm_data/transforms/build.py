@@ -27,10 +27,11 @@ from mlm_data.records import (
     TokenizedCorpus,
     TokenizedDocument,
 )
-from mlm_data.shards import UNFINISHED, WrittenShard, atomic_file, shard_name, write_shard
+from mlm_data.shards import UNFINISHED, WrittenShard, shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.storage import Storage
 from mlm_data.transforms.failures import fail_if_unwritable
+from mlm_data.transforms.marks import read_mark, write_mark
 from mlm_data.transforms.planning import Bucket, ShardPlan
 from mlm_data.transforms.progress import Stage, report
 from mlm_data.transforms.storage import BeamStorage
@@ -108,23 +109,21 @@ def build_group(
     builder = ShardBuilder(settings, vocabulary, plan, BeamStorage())
     directory = settings.shards.output_dir
     with fail_if_unwritable(f"shards of bucket {bucket.number}", directory):
-        built = read_mark(builder.storage, directory, bucket)
+        built = find_built(builder.storage, directory, bucket)
         if built:
             report(Stage.WRITTEN, len(built.shards))
             return built
         built = builder.build(bucket, itertools.chain.from_iterable(parts))
-        with atomic_file(builder.storage, directory, _mark_name(bucket)) as file:
-            file.write(built.to_json().encode("utf-8", "surrogateescape"))
+        write_mark(builder.storage, directory, _mark_name(bucket), built.to_json())
         return built
 
 
-def read_mark(storage: Storage, directory: str, bucket: Bucket) -> BuiltBucket | None:
-    """What an earlier run noted of a bucket; None if it did not come to its end, or a shard is not what it was."""
-    path = f"{directory}/{_mark_name(bucket)}"
-    if not storage.match(path):
+def find_built(storage: Storage, directory: str, bucket: Bucket) -> BuiltBucket | None:
+    """What an earlier run made of a bucket; None if it did not come to its end, or a shard is not what it was."""
+    mark = read_mark(storage, directory, _mark_name(bucket))
+    if mark is None:
         return None
-    with storage.open_for_reading(path) as file:
-        built = BuiltBucket.from_json(file.read())
+    built = BuiltBucket.from_json(mark)
     sizes = [[file.size for file in storage.match(f"{directory}/{shard.name}")] for shard in built.shards]
     return built if sizes == [[shard.size] for shard in built.shards] else None
 

@@ -14,7 +14,6 @@ from mlm_data.shards import assign_bucket, assign_split
 from mlm_data.transforms import coders
 from mlm_data.transforms.planning import Bucket, CorpusMeter, ShardPlan, merge_sizes, plan_shards
 from mlm_data.transforms.prepare import Preparer
-from mlm_data.transforms.progress import report_reading
 from mlm_data.transforms.shuffled import Shuffled
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
@@ -69,7 +68,7 @@ class PrepareDocuments(beam.DoFn):
     def process(self, file: InputFile) -> Iterator[TokenizedDocument | beam.pvalue.TaggedOutput]:
         """See `beam.DoFn`."""
         meter = CorpusMeter(self._settings.shards)
-        for item in self._preparer.prepare(report_reading(self._preparer.read(file), file.size)):
+        for item in self._preparer.prepare_files([file]):
             meter.add(item)
             yield item if isinstance(item, TokenizedDocument) else beam.pvalue.TaggedOutput(_REJECTIONS, item)
         yield beam.pvalue.TaggedOutput(_SIZES, meter.size)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mlm_data import chance
 from mlm_data.config import Settings
 from mlm_data.corpora import InputFile
+from mlm_data.corpora.decompression import compression_suffix
 from mlm_data.examples import encode_batch
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
@@ -20,7 +21,6 @@ from mlm_data.vocabulary import Vocabulary
 
 _SAMPLE_FILES = 25
 _SAMPLE_CHARACTERS = 1_000_000
-_COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 _TYPICAL_COMPRESSION = 3
 
 
@@ -43,9 +43,7 @@ class Estimate:
 
 def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabulary, storage: Storage) -> Estimate:
     """Sends a sample from the beginning of the files through all rooms and scales up what came out."""
-    text_bytes = sum(
-        file.size * (_TYPICAL_COMPRESSION if file.path.endswith(_COMPRESSED_SUFFIXES) else 1) for file in files
-    )
+    text_bytes = sum(file.size * (_TYPICAL_COMPRESSION if compression_suffix(file.path) else 1) for file in files)
     preparer = Preparer(settings, vocabulary, storage)
     sample = list(_sample(files, preparer))
     sampled_bytes = sum(len(document.text.encode("utf-8", "replace")) for document in sample)

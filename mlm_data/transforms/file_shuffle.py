@@ -13,13 +13,13 @@ import apache_beam as beam
 from mlm_data.config import Settings, ShardsSettings
 from mlm_data.corpora import InputFile
 from mlm_data.records import Rejection, TokenizedDocument
-from mlm_data.shards import assign_split, atomic_file
-from mlm_data.storage import Storage
+from mlm_data.shards import assign_split
 from mlm_data.token_store import TokenStore
 from mlm_data.transforms.failures import fail_if_unwritable
+from mlm_data.transforms.marks import read_mark, write_mark
 from mlm_data.transforms.planning import Bucket, CorpusMeter, CorpusSize, ShardPlan, merge_sizes, plan_shards
 from mlm_data.transforms.prepare import Preparer
-from mlm_data.transforms.progress import Stage, report, report_reading
+from mlm_data.transforms.progress import Stage, report
 from mlm_data.transforms.shuffled import Shuffled
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
@@ -98,11 +98,13 @@ def plan_tasks(files: Sequence[InputFile]) -> list[PrepareTask]:
     """Puts files, in the order of their paths, into tasks of some megabytes each."""
     tasks: list[PrepareTask] = []
     waiting: list[InputFile] = []
+    size = 0
     for file in files:
         waiting.append(file)
-        if sum(item.size for item in waiting) >= _BYTES_PER_TASK:
+        size += file.size
+        if size >= _BYTES_PER_TASK:
             tasks.append(PrepareTask(f"tokens-{len(tasks):05d}", tuple(waiting)))
-            waiting = []
+            waiting, size = [], 0
     if waiting:
         tasks.append(PrepareTask(f"tokens-{len(tasks):05d}", tuple(waiting)))
     return tasks
@@ -123,15 +125,15 @@ class StoreTokens(beam.DoFn):
 
     def process(self, task: PrepareTask) -> Iterator[StoredTask]:
         """See `beam.DoFn`."""
-        done = read_mark(self._storage, self._directory, task)
+        mark = read_mark(self._storage, self._directory, _mark_name(task))
+        done = StoredTask.from_json(mark, task) if mark is not None else None
         if done:
             report(Stage.READ, sum(file.size for file in task.files))
             yield done
             return
         with fail_if_unwritable("tokens", self._directory):
             stored = self._store(task)
-            with atomic_file(self._storage, self._directory, f"{task.name}.json") as file:
-                file.write(stored.to_json(task).encode("utf-8", "surrogateescape"))
+            write_mark(self._storage, self._directory, _mark_name(task), stored.to_json(task))
         yield stored
 
     def _store(self, task: PrepareTask) -> StoredTask:
@@ -140,7 +142,7 @@ class StoreTokens(beam.DoFn):
         parts: list[str] = []
         waiting: list[TokenizedDocument] = []
         tokens = 0
-        for item in self._prepare(task):
+        for item in self._preparer.prepare_files(task.files):
             meter.add(item)
             if isinstance(item, Rejection):
                 rejections.append(item)
@@ -154,23 +156,14 @@ class StoreTokens(beam.DoFn):
             parts.append(self._write(task, len(parts), waiting))
         return StoredTask(tuple(parts), meter.size, tuple(rejections))
 
-    def _prepare(self, task: PrepareTask) -> Iterator[TokenizedDocument | Rejection]:
-        items = (item for file in task.files for item in report_reading(self._preparer.read(file), file.size))
-        return self._preparer.prepare(items)
-
     def _write(self, task: PrepareTask, number: int, documents: Sequence[TokenizedDocument]) -> str:
         name = f"{task.name}-{number:05d}"
         TokenStore(self._storage, self._directory, self._settings.shards.random_seed).write(name, documents)
         return name
 
 
-def read_mark(storage: Storage, directory: str, task: PrepareTask) -> StoredTask | None:
-    """What an earlier run noted of a task; None if it did not come to its end."""
-    path = f"{directory}/{task.name}.json"
-    if not storage.match(path):
-        return None
-    with storage.open_for_reading(path) as file:
-        return StoredTask.from_json(file.read(), task)
+def _mark_name(task: PrepareTask) -> str:
+    return f"{task.name}.json"
 
 
 @dataclass(frozen=True, slots=True)

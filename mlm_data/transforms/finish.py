@@ -144,9 +144,8 @@ def _tfds_files(manifest: Manifest) -> dict[str, bytes]:
 
 
 def write_all(storage: Storage, output_dir: str, contents: Mapping[str, bytes]) -> str:
-    """Writes files in the order given, each atomically, and clears what unfinished runs left; gives the last path."""
+    """Writes files in the order given, each atomically, then clears what unfinished runs left; gives the last path."""
     path = ""
-    storage.delete(f"{output_dir}/{UNFINISHED}")
     for name, content in contents.items():
         with atomic_file(storage, output_dir, name) as file:
             file.write(content)

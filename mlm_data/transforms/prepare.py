@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from mlm_data.cleaning import clean_document, document_key
 from mlm_data.config import Settings
 from mlm_data.corpora import InputFile, read_documents
-from mlm_data.records import Document, Layout, Reason, Rejection, SplitDocument, TokenizedDocument
+from mlm_data.records import EXCERPT_CHARACTERS, Document, Layout, Reason, Rejection, SplitDocument, TokenizedDocument
 from mlm_data.sentences import SentenceSplitter, split_lines
 from mlm_data.storage import Storage
+from mlm_data.transforms.progress import report_reading
 from mlm_data.vocabulary import Vocabulary
 from mlm_data.wordpiece import WordpieceTokenizer
 
 _CHARACTERS_PER_BATCH = 500_000  # enough sentences for the tokenizer to be at full speed
-_EXCERPT_CHARACTERS = 500
 
 
 class Preparer:
@@ -29,6 +29,10 @@ class Preparer:
     def read(self, file: InputFile) -> Iterator[Document | Rejection]:
         """The documents of a file as they stand in it."""
         return read_documents(file, self._corpora, self._storage)
+
+    def prepare_files(self, files: Iterable[InputFile]) -> Iterator[TokenizedDocument | Rejection]:
+        """All documents of some files, with progress."""
+        return self.prepare(item for file in files for item in report_reading(self.read(file), file.size))
 
     def prepare(self, items: Iterable[Document | Rejection]) -> Iterator[TokenizedDocument | Rejection]:
         """Documents tokenized, those of no use as rejections; rejections as they are."""
@@ -62,5 +66,5 @@ def _without_tokens(document: SplitDocument) -> Rejection:
         document.source,
         document.index,
         "the tokenizer finds nothing in its text, only characters it drops",
-        " ".join(document.sentences)[:_EXCERPT_CHARACTERS],
+        " ".join(document.sentences)[:EXCERPT_CHARACTERS],
     )
