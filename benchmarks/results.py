@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.usage import Usage, least_cpu
 
-# Of the fixed part; the growing part is known if it is larger, for runs of the same differ by nearly as much.
+# A growing part of less than this share of the fixed one is not told: the fixed one itself differs from run to run.
 _LEAST_SHARE = 0.2
 
 

@@ -60,10 +60,12 @@ def draw_growth(growth: Growth, path: Path) -> None:
         for number, cause in enumerate(Cause):
             left, series = MARGIN + number * (_NUMBERS + _PANEL + _GAP), growth.along(cause)
             _write_keys(canvas, series, left)
-            _draw_seconds(_panel(canvas, left, seconds_top, _SECONDS, _CPU), series)
+            seconds = _panel(canvas, left, seconds_top, _SECONDS, _CPU)
+            _draw_seconds(seconds, series)
             memory = _panel(canvas, left, memory_top, _MEMORY, _PEAK)
             _draw_points(memory, series, _PEAK, is_joined=True)
             memory.set_xlabel(_X_LABELS[cause])
+            _finish((seconds, memory), series)
         canvas.write_lines(foot_top, foot)
         canvas.save(path, _TITLE)
 
@@ -76,7 +78,7 @@ def _write_keys(canvas: Canvas, series: Sequence[Series], left: float) -> None:
         weight = "bold" if one.name == OURS else "normal"
         canvas.fill(left, baseline - 9, 11, 11, _COLOURS[number])
         canvas.write(left + 18, baseline, one.name, weight=weight)
-        canvas.write(left + 206, baseline, _law(one), weight=weight)
+        canvas.write(left + 194, baseline, _law(one), weight=weight)
     baseline = _KEYS + (len(series) + 1) * _KEY + 10
     canvas.fill(left, baseline - 6, 11, 6, _WALL_COLOUR)
     canvas.write(left + 18, baseline, f"{OURS}, {_WALL.title}")
@@ -100,8 +102,6 @@ def _panel(canvas: Canvas, left: float, top: float, height: float, quantity: _Qu
     axes = canvas.axes(left + _NUMBERS, top, _PANEL, height)
     axes.grid(axis="y")
     axes.spines["bottom"].set_visible(True)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter("{x:,g}")
     return axes
 
@@ -131,8 +131,17 @@ def _draw_points(axes: Axes, series: Sequence[Series], quantity: _Quantity, *, i
             linewidth=points(1.4),
             clip_on=False,  # those at 0 are whole
         )
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+
+
+def _finish(panels: Sequence[Axes], series: Sequence[Series]) -> None:
+    """Scales that begin at 0 and are the same along the text or `dupe_factor`."""
+    most = max((point.at(one.cause) for one in series for point in one.points), default=1.0)
+    is_whole = series[0].cause is Cause.DUPE_FACTOR
+    for axes in panels:
+        axes.set_xlim(0, 1.05 * most)
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=is_whole))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _foot(growth: Growth) -> list[str]:
