@@ -58,16 +58,21 @@ def draw_growth(growth: Growth, path: Path) -> None:
             _TITLE, f"One process, max_seq_length {length}. Lines are the straight ones nearest to the dots."
         )
         for number, cause in enumerate(Cause):
-            left, series = MARGIN + number * (_NUMBERS + _PANEL + _GAP), growth.along(cause)
-            _write_keys(canvas, series, left)
-            seconds = _panel(canvas, left, seconds_top, _SECONDS, _CPU)
-            _draw_seconds(seconds, series)
-            memory = _panel(canvas, left, memory_top, _MEMORY, _PEAK)
-            _draw_points(memory, series, _PEAK, is_joined=True)
-            memory.set_xlabel(_X_LABELS[cause])
-            _finish((seconds, memory), series)
+            left = MARGIN + number * (_NUMBERS + _PANEL + _GAP)
+            _draw_column(canvas, growth.along(cause), left, seconds_top, memory_top)
         canvas.write_lines(foot_top, foot)
         canvas.save(path, _TITLE)
+
+
+def _draw_column(canvas: Canvas, series: Sequence[Series], left: float, seconds_top: float, memory_top: float) -> None:
+    """All of one cause."""
+    _write_keys(canvas, series, left)
+    seconds = _panel(canvas, left, seconds_top, _SECONDS, _CPU)
+    _draw_seconds(seconds, series)
+    memory = _panel(canvas, left, memory_top, _MEMORY, _PEAK)
+    _draw_points(memory, series, _PEAK, is_joined=True)
+    memory.set_xlabel(_X_LABELS[series[0].cause])
+    _finish((seconds, memory), series)
 
 
 def _write_keys(canvas: Canvas, series: Sequence[Series], left: float) -> None:
