@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
-BENCH ?= --input 'samples/corpus/**'
+BENCH ?= --input 'samples/corpus/**' --megabytes 1 --growth --growth_megabytes 1 2 4 --growth_dupe_megabytes 1
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
 TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xxhash
@@ -17,7 +17,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
 	@echo "make test                 set up and run linters, type checker and tests"
-	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --megabytes 50 --bert DIR\""
+	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
 	@echo "make clean                delete environments and outputs"
@@ -51,10 +51,7 @@ unit: $(VENV)/made-dev
 
 # Checkouts of the baselines are named in BENCH (--bert DIR, --lddl DIR); those that are not are reported as missing.
 bench: $(VENV)/made-dev
-	for passes in 1 10; do \
-	  $(BIN)/python -m benchmarks $(BENCH) --vocab_file vocab/en-uncased-30k.txt --dupe_factor $$passes --repeats 2 \
-	    --output out/bench-$$passes || exit; \
-	done
+	$(BIN)/python -m benchmarks --vocab_file vocab/en-uncased-30k.txt --output out/bench $(BENCH)
 
 # Peers: programs of others that read our shards, each in an environment of its own.
 
