@@ -47,7 +47,7 @@ class Finished:
 def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
     pairs = make_nsp_pairs(corpus, settings.pairing, chance.generator(seed, "pair"))
-    batch = gather_instances(corpus, pairs, VOCABULARY, settings.pairing.max_seq_length)
+    batch = gather_instances(pairs, VOCABULARY, settings.pairing.max_seq_length)
     return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"))
 
 
@@ -60,7 +60,7 @@ def finished_dataset(
     instances, written = {}, {}
     for seed, split in enumerate(splits):
         batch = masked_batch(settings, documents, seed)
-        instances[split] = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+        instances[split] = InstanceStatistics.of(batch, VOCABULARY)
         written[split] = tuple(
             WrittenShard(
                 shard_name(split, index, shards, settings.shards.compression), records, 900 * records, "0" * 64

@@ -91,7 +91,7 @@ def test_our_own_records_tell_what_was_hidden(large_vocabulary, feature_names):
     corpus = lay_end_to_end(random_documents(30, (2, 9), (1, 30)))
     rng = np.random.default_rng(1)
     pairs = make_nsp_pairs(corpus, PairingSettings(max_seq_length=64), rng)
-    plain = gather_instances(corpus, pairs, large_vocabulary, 64)
+    plain = gather_instances(pairs, large_vocabulary, 64)
     masked = mask_tokens(plain, MaskingSettings(max_predictions_per_seq=9), large_vocabulary, rng)
     encoded, values = encode_batch(masked, feature_names), feature_values(masked)
     kinds = set()

@@ -24,7 +24,7 @@ VOCABULARY = Vocabulary.parse(vocabulary_content(), "made up")
 def unmasked(max_seq_length: int, documents: int = 40, seed: int = 0) -> InstanceBatch:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
     pairs = make_nsp_pairs(corpus, PairingSettings(max_seq_length=max_seq_length), chance.generator(seed, "pair"))
-    return gather_instances(corpus, pairs, VOCABULARY, max_seq_length)
+    return gather_instances(pairs, VOCABULARY, max_seq_length)
 
 
 def used_slots(batch: InstanceBatch) -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from mlm_data import chance
 from mlm_data.config import PairingSettings
 from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
-from mlm_data.records import SegmentPairs, TokenizedCorpus
+from mlm_data.records import Segments, TokenizedCorpus
 from tests.making import random_documents, tokenized
 
 sentence = st.integers(1, 40)
@@ -32,7 +32,7 @@ def documents_at(corpus: TokenizedCorpus, places: np.ndarray) -> np.ndarray:
     return np.searchsorted(corpus.sentence_offsets[corpus.document_offsets], places, side="right") - 1
 
 
-def lengths(pairs: SegmentPairs) -> tuple[np.ndarray, np.ndarray]:
+def lengths(pairs: Segments) -> tuple[np.ndarray, np.ndarray]:
     return pairs.a_end - pairs.a_start, pairs.b_end - pairs.b_start
 
 
@@ -97,7 +97,7 @@ def test_one_document_gives_no_pair():
 
 
 @pytest.fixture(scope="module")
-def many_pairs() -> SegmentPairs:
+def many_pairs() -> Segments:
     # Few sentences a document and many sizes of sentence: where google-research/bert's labels show most.
     corpus = lay_end_to_end(random_documents(12_000, sentences=(2, 14), words=(2, 60)))
     return make_nsp_pairs(corpus, PairingSettings(), chance.generator(7, "test"))

@@ -159,7 +159,7 @@ def test_thousands_of_shards_fit_in_one_picture(finished):
 def test_expectations_are_those_of_the_instances():
     settings = finished_dataset(short_seq_prob=0.5).settings
     batch = masked_batch(settings, documents=400, seed=5)
-    statistics = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+    statistics = InstanceStatistics.of(batch, VOCABULARY)
     assert expected_predictions(statistics, settings.masking).tolist() == statistics.predictions.tolist()
 
     column = np.arange(128)
