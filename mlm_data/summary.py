@@ -134,7 +134,7 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         )
     ]
     left_out = [row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True)]
-    documents = [row("documents in one", lambda part: format_ratio(part.separators, part.instances), "", True)]
+    documents = [row("documents per instance", lambda part: format_ratio(part.separators, part.instances), "", True)]
     return [
         row("Instances", lambda part: format_count(part.instances)),
         *(pairs if objective.label_meanings else []),

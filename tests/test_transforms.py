@@ -128,6 +128,7 @@ def test_equal_documents_and_lone_sentences_are_rejected_and_order_does_not_matt
         (Reason.DUPLICATE, "copy"),
     ]
     assert select_documents([*reversed(documents), *copies], 2)[0] == kept
+    assert [document.source for document in select_documents(documents, 1)[0]] == ["a", "b", "c"]
 
 
 def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp_path):

@@ -17,8 +17,8 @@ from mlm_data.pairing.corpus import Indices, offsets_of, rank_in_row
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
 
-# Draws one direction for so many sentences at most, since a corpus may be one long document. Few, because where two
-# directions meet a chunk may be short.
+# So long a stretch of text keeps its direction: a corpus may be one document, but where directions meet a chunk may be
+# short.
 _SENTENCES_PER_DIRECTION = 1000
 
 
@@ -49,12 +49,12 @@ def make_sop_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.r
 def _plan_both_ways(
     corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """Chunks as of `plan_chunks`, some stretches of the text gone through from their end to their beginning."""
+    """Chunks as of `plan_chunks`, half of the stretches of text gone through from their end to their beginning."""
     stretches = _stretch_offsets(corpus.document_offsets)
     sizes = np.diff(stretches)
     sentences = np.arange(stretches[-1])
     mirrored = np.repeat(stretches[:-1] + stretches[1:] - 1, sizes) - sentences
-    is_backward = np.repeat(rng.random(len(sizes)) < 0.5, sizes)
+    is_backward = np.repeat(rng.permutation(len(sizes)) % 2 == rng.integers(2), sizes)
     sentence_at = np.where(is_backward, mirrored, sentences)
     tokens_at = offsets_of(np.diff(corpus.sentence_offsets)[sentence_at])
     starts, ends = plan_chunks(tokens_at, stretches, settings.room, settings.short_seq_prob, rng)
