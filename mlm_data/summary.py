@@ -134,12 +134,12 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         )
     ]
     left_out = [row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True)]
-    documents = [row("documents per instance", lambda part: format_ratio(part.separators, part.instances), "", True)]
+    meetings = [row("[SEP] between documents", lambda part: format_count(part.separators - part.instances), "", True)]
     return [
         row("Instances", lambda part: format_count(part.instances)),
         *(pairs if objective.label_meanings else []),
         *(left_out if objective.takes_partners else []),
-        *(documents if objective.segments == 1 else []),
+        *(meetings if objective.segments == 1 and settings.pairing.mlm_packing == "full_sentences" else []),
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
         row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),

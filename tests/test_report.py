@@ -133,7 +133,7 @@ def test_report_speaks_of_its_own_objective(objective, pictures):
     page = parse(html)
     assert len(list(page.iter("figure"))) == pictures
     assert ("swapped pairs (label 1)" in cells(page)) == (objective == "sop")
-    assert ("documents per instance" in cells(page)) == (objective == "mlm")
+    assert ("[SEP] between documents" in cells(page)) == (objective == "mlm")
     assert "andom pair" not in html
     assert ("abel" in html.partition("<details>")[0].replace("aria-label", "")) == (objective == "sop")
 
