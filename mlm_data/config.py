@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
+from mlm_data.objectives import OBJECTIVES
+
 Section = TypeVar("Section")
 
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
@@ -125,18 +127,26 @@ class WordpieceSettings:
 
 @dataclass(frozen=True)
 class PairingSettings:
-    """How documents become segment pairs (room 5)."""
+    """What segments instances are made of (room 5)."""
 
     objective: str = _setting(
         "nsp",
-        "nsp: next sentence prediction, exactly half of each shard's pairs random, labels that lengths cannot betray.",
-        choices=("nsp",),
+        "What is learnt besides hidden tokens. nsp: next sentence prediction, exactly half of each shard's pairs "
+        "random, labels that lengths cannot betray. sop: sentence order prediction, exactly half of each shard's pairs "
+        "swapped. mlm: nothing; instances of one segment, without labels.",
+        choices=tuple(OBJECTIVES),
     )
     max_seq_length: int = _setting(
-        128, "Tokens of an instance, [CLS] and both [SEP] counted; shorter ones are padded.", metavar="N"
+        128, "Tokens of an instance, [CLS] and each [SEP] counted; shorter ones are padded.", metavar="N"
     )
     short_seq_prob: float = _setting(
-        0.1, "Share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
+        0.1, "nsp and sop: share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
+    )
+    mlm_packing: str = _setting(
+        "full_sentences",
+        "mlm: how sentences fill instances, whole unless they are longer than one. full_sentences: one document after "
+        "the other, with [SEP] between them. doc_sentences: never sentences of two documents in one instance.",
+        choices=("full_sentences", "doc_sentences"),
     )
 
     def __post_init__(self) -> None:
@@ -145,6 +155,11 @@ class PairingSettings:
         _require(
             0.0 <= self.short_seq_prob <= 1.0, f"--short_seq_prob is {self.short_seq_prob}; expected between 0 and 1"
         )
+
+    @property
+    def room(self) -> int:
+        """Tokens of an instance that may be text: all but [CLS] and the [SEP] of each segment."""
+        return self.max_seq_length - OBJECTIVES[self.objective].special_tokens
 
 
 @dataclass(frozen=True)
@@ -264,11 +279,11 @@ class Settings:
     shuffle: ShuffleSettings = ShuffleSettings()
 
     def __post_init__(self) -> None:
-        slots, length = self.masking.max_predictions_per_seq, self.pairing.max_seq_length
+        slots, room = self.masking.max_predictions_per_seq, self.pairing.room
         _require(
-            slots <= length - 3,
-            f"--max_predictions_per_seq is {slots} but --max_seq_length {length} leaves {length - 3} tokens to "
-            f"predict; lower the first or raise the second",
+            slots <= room,
+            f"--max_predictions_per_seq is {slots} but --max_seq_length {self.pairing.max_seq_length} leaves {room} "
+            f"tokens to predict; lower the first or raise the second",
         )
 
     @classmethod

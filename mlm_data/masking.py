@@ -20,7 +20,8 @@ def mask_tokens(
 ) -> InstanceBatch:
     """Chooses tokens to predict, each alone and all with equal chance, and hides them.
 
-    Of n tokens, specials counted, min(P, max(1, round(masked_lm_prob * n))) are chosen, never [CLS], [SEP] or padding.
+    Of n tokens, specials counted, min(P, max(1, round(masked_lm_prob * n))) are chosen, never [CLS], [SEP] or padding,
+    wherever these stand.
     Of the chosen, 80 % become [MASK], 10 % an ordinary token drawn uniformly, 10 % stay as they are.
 
     Args:
@@ -33,8 +34,11 @@ def mask_tokens(
         The batch with `input_word_ids` changed and the masked_lm arrays filled, shape [instances, P].
     """
     slots = settings.max_predictions_per_seq
-    counts = prediction_counts(batch.lengths, settings)
-    positions = _draw_positions(batch, counts, slots, rng)
+    is_separator = batch.input_word_ids == vocabulary.sep_id
+    candidates = batch.lengths - 1 - np.count_nonzero(is_separator, axis=1)
+    # Of documents of one word each, with [SEP] between them, half of all tokens may be more than all words.
+    counts = np.minimum(prediction_counts(batch.lengths, settings), candidates)
+    positions = _draw_positions(batch.lengths, is_separator, counts, slots, rng)
     used = np.arange(slots) < counts[:, None]
     originals = np.where(used, np.take_along_axis(batch.input_word_ids, positions, axis=1), 0)
     replaced = _replace(originals, vocabulary, rng)
@@ -61,25 +65,26 @@ def prediction_counts(lengths: NDArray[np.int32], settings: MaskingSettings) -> 
 
 
 def _draw_positions(
-    batch: InstanceBatch, counts: NDArray[np.int32], slots: int, rng: np.random.Generator
+    lengths: NDArray[np.int32],
+    is_separator: NDArray[np.bool_],
+    counts: NDArray[np.int32],
+    slots: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.int32]:
     """Positions in ascending order, int32 [instances, slots]; slots past an instance's count hold position 0.
 
     Each candidate gets a random score whose lowest bits are its own column: the smallest scores win, none are equal,
     and a sorted score says where it came from.
     """
-    width = batch.input_word_ids.shape[1]
+    width = is_separator.shape[1]
     column_bits = (width - 1).bit_length()
     score: type[np.uint32] | type[np.uint64] = np.uint32 if column_bits <= 10 else np.uint64
     column_mask = (1 << column_bits) - 1
     column = np.arange(width)
-    scores = rng.integers(0, np.iinfo(score).max, (len(batch), width), dtype=score, endpoint=True)
+    scores = rng.integers(0, np.iinfo(score).max, is_separator.shape, dtype=score, endpoint=True)
     scores = scores >> score(column_bits) << score(column_bits) | column.astype(score)
-    rows = np.arange(len(batch))
-    scores[column >= batch.lengths[:, None]] = np.iinfo(score).max
+    scores[(column >= lengths[:, None]) | is_separator] = np.iinfo(score).max
     scores[:, 0] = np.iinfo(score).max
-    scores[rows, batch.a_lengths - 1] = np.iinfo(score).max
-    scores[rows, batch.lengths - 1] = np.iinfo(score).max
     scores.sort(axis=1)
     used = np.arange(slots) < counts[:, None]
     positions = np.where(used, (scores[:, :slots] & score(column_mask)).astype(np.int32), np.int32(width))

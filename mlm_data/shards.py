@@ -70,8 +70,9 @@ def choose_buckets(documents: int, tokens: int) -> int:
     """How many shards a pass should fill, decided by content alone.
 
     A power of two, so that it seldom changes. Shards are small while they are few, so that all cores have some to
-    build, and grow to 16 million tokens (100 MB of records). No bucket should have fewer than 16 documents, since next
-    sentence prediction takes its random segments from other documents of the same bucket.
+    build, and grow to 16 million tokens (100 MB of records). No bucket should have fewer than 16 documents: next
+    sentence prediction takes its random segments from other documents of the same bucket, and for any objective fewer
+    documents would make shards of very different sizes.
     """
     by_size = max(min(tokens / SMALL_BUCKET_TOKENS, SMALL_BUCKETS), tokens / LARGE_BUCKET_TOKENS, 1)
     by_documents = max(documents / BUCKET_DOCUMENTS, 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlm_data.config import Settings
 from mlm_data.manifest import Manifest
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 
 NONE = "-"
@@ -123,10 +124,22 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
 
     masking = settings.masking
     rate = f"{masking.masked_lm_prob:.0%} of an instance, 1 to {masking.max_predictions_per_seq}"
+    objective = OBJECTIVES[manifest.objective]
+    pairs = [
+        row(
+            f"{objective.marked} pairs (label 1)",
+            lambda part: format_share(part.marked_pairs, part.instances),
+            "50%",
+            True,
+        )
+    ]
+    left_out = [row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True)]
+    meetings = [row("[SEP] between documents", lambda part: format_count(part.separators - part.instances), "", True)]
     return [
         row("Instances", lambda part: format_count(part.instances)),
-        row("random pairs (label 1)", lambda part: format_share(part.random_pairs, part.instances), "50%", True),
-        row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True),
+        *(pairs if objective.label_meanings else []),
+        *(left_out if objective.takes_partners else []),
+        *(meetings if objective.segments == 1 and settings.pairing.mlm_packing == "full_sentences" else []),
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
         row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),

@@ -56,8 +56,9 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 def make_parser() -> FlagParser:
     """All flags of this program."""
     parser = FlagParser(
-        """Turns raw text into TFRecord shards for BERT pre-training (masked language model, next sentence
-        prediction). The same input, settings and seed give the same bytes, with any number of processes.""",
+        """Turns raw text into TFRecord shards for BERT pre-training (masked language model, with next sentence
+        prediction, sentence order prediction or neither). The same input, settings and seed give the same bytes, with
+        any number of processes.""",
         EPILOG,
     )
     for name, section in section_types().items():

@@ -12,7 +12,7 @@ from mlm_data.config import Settings
 from mlm_data.instances import gather_instances
 from mlm_data.manifest import Manifest
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import InstanceBatch
 from mlm_data.shards import WrittenShard, shard_name
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
@@ -46,8 +46,8 @@ class Finished:
 
 def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
-    pairs = make_nsp_pairs(corpus, settings.pairing, chance.generator(seed, "pair"))
-    batch = gather_instances(corpus, pairs, VOCABULARY, settings.pairing.max_seq_length)
+    segments = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
+    batch = gather_instances(segments, VOCABULARY, settings.pairing.max_seq_length)
     return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"))
 
 
@@ -60,7 +60,7 @@ def finished_dataset(
     instances, written = {}, {}
     for seed, split in enumerate(splits):
         batch = masked_batch(settings, documents, seed)
-        instances[split] = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+        instances[split] = InstanceStatistics.of(batch, VOCABULARY)
         written[split] = tuple(
             WrittenShard(
                 shard_name(split, index, shards, settings.shards.compression), records, 900 * records, "0" * 64

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlm_data.examples import FEATURES, RecordError, decode_example, encode_batch, feature_values
+from mlm_data.examples import FEATURES, RecordError, decode_example, encode_batch, feature_values, features_of
 from mlm_data.records import EncodedBatch, InstanceBatch
 
 
@@ -34,16 +34,21 @@ def records(encoded: EncodedBatch) -> list[bytes]:
 
 
 @settings(deadline=None)  # the first batch of a kind makes a table
-@given(batches(), st.sampled_from(["v1", "v2"]))
-def test_what_is_encoded_is_decoded(batch, feature_names):
-    values = feature_values(batch)
-    for row, record in enumerate(records(encode_batch(batch, feature_names))):
+@given(batches(), st.sampled_from(["v1", "v2"]), st.sampled_from(["nsp", "mlm"]))
+def test_what_is_encoded_is_decoded(batch, feature_names, objective):
+    values, features = feature_values(batch), features_of(objective)
+    for row, record in enumerate(records(encode_batch(batch, feature_names, features))):
         decoded = decode_example(record)
-        assert decoded.keys() == {feature.name(feature_names) for feature in FEATURES}
-        for feature in FEATURES:
+        assert decoded.keys() == {feature.name(feature_names) for feature in features}
+        for feature in features:
             found = decoded[feature.name(feature_names)]
             assert found.dtype == feature.dtype
             assert found.tolist() == values[feature.v2][row].tolist()
+
+
+def test_only_objectives_with_labels_have_labels_in_their_records():
+    assert set(features_of("nsp")) == set(features_of("sop")) == set(FEATURES)
+    assert {feature.v2 for feature in set(FEATURES) - set(features_of("mlm"))} == {"next_sentence_labels"}
 
 
 def test_derived_features_follow_the_record_contract():

@@ -89,6 +89,40 @@ def test_labels_say_whether_b_follows_a_in_one_document(sample):
     assert abs(seen[0] - seen[1]) <= 3  # one a shard, of an odd number
 
 
+@pytest.fixture(scope="module", params=["sop", "mlm", "mlm --mlm_packing=doc_sentences"])
+def other_sample(request, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("other") / "out"
+    assert run(output, "--dupe_factor=2", *f"--objective={request.param}".split()) == 0
+    return output
+
+
+def test_every_objective_keeps_the_exact_invariants_and_the_text(other_sample):
+    manifest, vocabulary = read_manifest(other_sample), read_vocabulary(other_sample)
+    columns = read_columns(other_sample, shard_names(other_sample))
+    check_exact_invariants(columns, vocabulary, masked_lm_prob=0.15, slots=20)
+    settings = Settings.from_flags(json.loads((other_sample / "config.json").read_text())["settings"])
+    documents = tokenize_again(settings)
+    texts = ["".join(map(chr, document.ids)) for document in documents]
+    if manifest.objective == "sop":
+        check_swapped(columns, texts)
+        return
+    separator = chr(vocabulary.sep_id)
+    instances = [a for a, _, _ in segments(columns)]
+    if settings.pairing.mlm_packing == "doc_sentences":
+        assert not any(separator in instance for instance in instances)
+    parts = [part for instance in instances for part in instance.split(separator)]
+    assert all(any(part in text for text in texts) for part in parts)
+    assert sorted("".join(parts)) == sorted("".join(texts) * 2)
+
+
+def check_swapped(columns: dict[str, np.ndarray], texts: list[str]) -> None:
+    """Labels tell which of two segments of one document comes first."""
+    for a, b, label in segments(columns):
+        first, second = (b, a) if label else (a, b)
+        assert any(second in text.partition(first)[2] for text in texts)
+    assert abs(2 * columns["next_sentence_labels"].sum() - len(columns["input_word_ids"])) <= 2
+
+
 def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
     """The documents of a run, through the rooms alone."""
     storage = LocalStorage()
@@ -98,12 +132,13 @@ def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
 
 
 def segments(columns: dict[str, np.ndarray]):
-    """A and B before masking, as strings of one character a token, and the label."""
+    """A and B before masking, as strings of one character a token, and the label, 0 where there is none."""
+    labels = columns.get("next_sentence_labels", np.zeros((len(columns["input_word_ids"]), 1), np.int64))
     ids = columns["input_word_ids"].copy()
     used = columns["masked_lm_weights"] == 1
     ids[np.nonzero(used)[0], columns["masked_lm_positions"][used]] = columns["masked_lm_ids"][used]
     lengths, b_lengths = columns["input_mask"].sum(axis=1), columns["input_type_ids"].sum(axis=1)
-    for row, length, b_length, (label,) in zip(ids, lengths, b_lengths, columns["next_sentence_labels"], strict=True):
+    for row, length, b_length, (label,) in zip(ids, lengths, b_lengths, labels, strict=True):
         a, b = row[1 : length - b_length - 1], row[length - b_length : length - 1]
         yield "".join(map(chr, a)), "".join(map(chr, b)), int(label)
 
@@ -258,7 +293,17 @@ def test_bad_files_are_rejected_by_name_and_the_run_goes_on(tmp_path, capsys):
 
 def test_one_document_is_too_few_for_next_sentence_prediction(tmp_path, capsys):
     assert run(tmp_path / "out", "--limit=1", inputs=[f"{SAMPLES}/articles/*.txt"]) == 1
-    assert "needs at least two documents" in " ".join(capsys.readouterr().err.split())
+    assert "Objective nsp needs at least two documents" in " ".join(capsys.readouterr().err.split())
+    assert run(tmp_path / "sop", "--objective=sop", "--limit=1", inputs=[f"{SAMPLES}/articles/*.txt"]) == 0
+
+
+def test_one_sentence_is_enough_to_hide_tokens_in(tmp_path, capsys):
+    (tmp_path / "one.txt").write_text("A document of one sentence.\n")
+    assert run(tmp_path / "sop", "--objective=sop", inputs=[f"{tmp_path}/one.txt"]) == 1
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "1 single_sentence. Objective sop needs a document of at least two sentences" in printed
+    assert run(tmp_path / "mlm", "--objective=mlm", "--dupe_factor=1", inputs=[f"{tmp_path}/one.txt"]) == 0
+    assert [shard.records for shard in read_manifest(tmp_path / "mlm").shards["train"]] == [1]
 
 
 def test_an_empty_validation_split_is_not_passed_over(tmp_path, capsys):

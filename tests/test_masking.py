@@ -12,7 +12,7 @@ from mlm_data import chance
 from mlm_data.config import MaskingSettings, PairingSettings
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens, prediction_counts
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.pairing import lay_end_to_end, make_nsp_pairs, pack_sentences
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
 from tests.making import random_documents, vocabulary_content
@@ -24,7 +24,7 @@ VOCABULARY = Vocabulary.parse(vocabulary_content(), "made up")
 def unmasked(max_seq_length: int, documents: int = 40, seed: int = 0) -> InstanceBatch:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
     pairs = make_nsp_pairs(corpus, PairingSettings(max_seq_length=max_seq_length), chance.generator(seed, "pair"))
-    return gather_instances(corpus, pairs, VOCABULARY, max_seq_length)
+    return gather_instances(pairs, VOCABULARY, max_seq_length)
 
 
 def used_slots(batch: InstanceBatch) -> np.ndarray:
@@ -52,6 +52,19 @@ def test_masks_keep_every_promise(prob, slots, max_seq_length, seed):
     restored = after.input_word_ids.copy()
     restored[rows, positions[used]] = originals[used]
     assert (restored == before.input_word_ids).all(), "a token changed that is not predicted"
+
+
+def test_separators_between_documents_stay_even_where_little_else_is():
+    corpus = lay_end_to_end(random_documents(5 * 63, sentences=(1, 2), words=(1, 2)))
+    segments = pack_sentences(corpus, PairingSettings(objective="mlm"), VOCABULARY.sep_id, chance.generator(1, "pack"))
+    before = gather_instances(segments, VOCABULARY, 128)
+    assert set(before.lengths.tolist()) == {127}  # [CLS] and 63 words, a [SEP] after each; half of 127 is rounded to 64
+    settings = MaskingSettings(masked_lm_prob=0.5, max_predictions_per_seq=100)
+    after = mask_tokens(before, settings, VOCABULARY, chance.generator(1, "mask"))
+    words = (before.input_word_ids != VOCABULARY.sep_id) & (np.arange(128) < before.lengths[:, None])
+    words[:, 0] = False
+    for row, chosen in enumerate(used_slots(after)):
+        assert set(after.masked_lm_positions[row, chosen].tolist()) == set(np.flatnonzero(words[row]).tolist())
 
 
 def test_the_number_of_predictions_rounds_halves_as_python_does():

@@ -127,6 +127,17 @@ def test_all_sizes_can_be_shown(made, pictures):
     assert len(list(page.iter("figure"))) == pictures
 
 
+@pytest.mark.parametrize(("objective", "pictures"), [("sop", 6), ("mlm", 4)])
+def test_report_speaks_of_its_own_objective(objective, pictures):
+    html = render_report(*finished_dataset(objective=objective).parts)
+    page = parse(html)
+    assert len(list(page.iter("figure"))) == pictures
+    assert ("swapped pairs (label 1)" in cells(page)) == (objective == "sop")
+    assert ("[SEP] between documents" in cells(page)) == (objective == "mlm")
+    assert "andom pair" not in html
+    assert ("abel" in html.partition("<details>")[0].replace("aria-label", "")) == (objective == "sop")
+
+
 def test_what_is_not_there_is_not_shown(finished):
     none = InstanceStatistics.none(128, 20)
     train = finished.instances["train"]
@@ -156,17 +167,17 @@ def test_thousands_of_shards_fit_in_one_picture(finished):
     assert size(5120) < size(128) + 8000
 
 
-def test_expectations_are_those_of_the_instances():
-    settings = finished_dataset(short_seq_prob=0.5).settings
+@pytest.mark.parametrize("flags", [{"short_seq_prob": 0.5}, {"objective": "mlm"}])
+def test_expectations_are_those_of_the_instances(flags):
+    settings = finished_dataset(**flags).settings
     batch = masked_batch(settings, documents=400, seed=5)
-    statistics = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+    statistics = InstanceStatistics.of(batch, VOCABULARY)
     assert expected_predictions(statistics, settings.masking).tolist() == statistics.predictions.tolist()
 
     column = np.arange(128)
-    rows = np.arange(len(batch))
-    candidates = (column > 0) & (column < batch.lengths[:, None] - 1)
-    candidates[rows, batch.a_lengths - 1] = False
-    shares = candidates * (batch.masked_lm_counts / (batch.lengths - 3))[:, None]
+    candidates = (column > 0) & (column < batch.lengths[:, None]) & (batch.input_word_ids != VOCABULARY.sep_id)
+    assert statistics.candidates.tolist() == candidates.sum(axis=0).tolist()
+    shares = candidates * (batch.masked_lm_counts / candidates.sum(axis=1))[:, None]
     used = candidates.any(axis=0)
     exact = shares.sum(axis=0)[used] / candidates.sum(axis=0)[used]
     np.testing.assert_allclose(expected_rates(statistics, settings.masking)[used], exact, atol=0.0002)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from mlm_data.examples import FEATURES, Width, encode_batch, feature_values
+from mlm_data.examples import FEATURES, Width, encode_batch, feature_values, features_of
 from mlm_data.records import InstanceBatch
 from mlm_data.shards import write_shard
 from mlm_data.storage import LocalStorage
@@ -37,12 +37,13 @@ def batch() -> InstanceBatch:
     )
 
 
-@pytest.mark.parametrize("feature_names", ["v1", "v2"])
-def test_records_are_what_tensorflow_serializes(tf, batch, feature_names):
-    values, encoded = feature_values(batch), encode_batch(batch, feature_names)
+@pytest.mark.parametrize(("feature_names", "objective"), [("v1", "nsp"), ("v2", "nsp"), ("v2", "mlm")])
+def test_records_are_what_tensorflow_serializes(tf, batch, feature_names, objective):
+    present = features_of(objective)
+    values, encoded = feature_values(batch), encode_batch(batch, feature_names, present)
     for row in range(len(batch)):
         features = {}
-        for feature in FEATURES:
+        for feature in present:
             column = values[feature.v2][row].tolist()
             kind = (
                 {"int64_list": tf.train.Int64List(value=column)}

@@ -121,13 +121,14 @@ def test_equal_documents_and_lone_sentences_are_rejected_and_order_does_not_matt
     rng = np.random.default_rng(0)
     documents = [tokenized("b", [5, 5], rng), tokenized("a", [4], rng), tokenized("c", [5, 5], rng)]
     copies = [TokenizedDocument(d.key, "copy", 0, d.ids, d.sentence_offsets) for d in documents[:1]]
-    kept, rejections = select_documents([*copies, *documents])
+    kept, rejections = select_documents([*copies, *documents], 2)
     assert [document.source for document in kept] == ["b", "c"]
     assert [(rejection.reason, rejection.source) for rejection in rejections] == [
         (Reason.SINGLE_SENTENCE, "a"),
         (Reason.DUPLICATE, "copy"),
     ]
-    assert select_documents([*reversed(documents), *copies])[0] == kept
+    assert select_documents([*reversed(documents), *copies], 2)[0] == kept
+    assert [document.source for document in select_documents(documents, 1)[0]] == ["a", "b", "c"]
 
 
 def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp_path):

@@ -2,7 +2,7 @@
 
 from mlm_data.examples.decoding import RecordError, decode_example
 from mlm_data.examples.encoding import encode_batch, feature_values
-from mlm_data.examples.schema import FEATURES, Feature, Width
+from mlm_data.examples.schema import FEATURES, Feature, Width, features_of
 
 __all__ = [
     "FEATURES",
@@ -12,4 +12,5 @@ __all__ = [
     "decode_example",
     "encode_batch",
     "feature_values",
+    "features_of",
 ]

@@ -9,7 +9,7 @@ The wire format is that of https://protobuf.dev/programming-guides/encoding and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,7 +51,9 @@ def feature_values(batch: InstanceBatch) -> dict[str, NDArray[Any]]:
     }
 
 
-def encode_batch(batch: InstanceBatch, feature_names: str = "v2") -> EncodedBatch:
+def encode_batch(
+    batch: InstanceBatch, feature_names: str = "v2", features: Iterable[Feature] = FEATURES
+) -> EncodedBatch:
     """Serializes every instance of a batch as a `tf.train.Example`, features in the order of their names.
 
     The bytes are those of protobuf's deterministic serialization.
@@ -59,10 +61,11 @@ def encode_batch(batch: InstanceBatch, feature_names: str = "v2") -> EncodedBatc
     Args:
         batch: masked instances.
         feature_names: "v2" or "v1".
+        features: those that records are to have, see `features_of`.
     """
     width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
     largest = max(width, *(int(ids.max(initial=0)) for ids in (batch.input_word_ids, batch.masked_lm_ids)))
-    table = _make_table(feature_names, width, slots, largest.bit_length())
+    table = _make_table(tuple(features), feature_names, width, slots, largest.bit_length())
     payloads = _payloads(batch, table)
     columns: list[NDArray[np.integer]] = []
     sizes = np.zeros(len(batch), np.int32)
@@ -132,7 +135,7 @@ def _look_up(table: _Table, numbers: Pieces) -> EncodedBatch:
 
 
 @lru_cache(maxsize=8)  # one dataset needs one or two
-def _make_table(feature_names: str, width: int, slots: int, id_bits: int) -> _Table:
+def _make_table(features: tuple[Feature, ...], feature_names: str, width: int, slots: int, id_bits: int) -> _Table:
     """The pieces of records with so many tokens and mask slots and ids of at most so many bits."""
     others: list[bytes] = []
     varints = 1 << id_bits
@@ -141,7 +144,7 @@ def _make_table(feature_names: str, width: int, slots: int, id_bits: int) -> _Ta
         runs[kind] = varints + len(others)
         others += [value * count for count in range(_LONGEST_RUN + 1)]
     least = most = 0
-    for feature in sorted(FEATURES, key=lambda feature: feature.name(feature_names)):
+    for feature in sorted(features, key=lambda feature: feature.name(feature_names)):
         sizes = _payload_sizes(feature, width, slots, id_bits)
         headers[feature.v2] = varints + len(others) - sizes[0]
         others += [_feature_header(feature, feature_names, size) for size in sizes]

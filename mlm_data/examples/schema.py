@@ -1,9 +1,11 @@
-"""The one schema of a training record; writers, readers, trainer and validator take names and types from it."""
+"""The one schema of training records; writers, readers, trainer and validator take names and types from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from mlm_data.objectives import OBJECTIVES
 
 
 class Width(StrEnum):
@@ -37,3 +39,9 @@ FEATURES = (
     Feature("masked_lm_weights", "masked_lm_weights", "float32", Width.PREDICTIONS),
     Feature("next_sentence_labels", "next_sentence_labels", "int64", Width.ONE),
 )
+
+
+def features_of(objective: str) -> tuple[Feature, ...]:
+    """Those of `FEATURES` that the records of an objective have, in that order."""
+    absent = set() if OBJECTIVES[objective].label_meanings else {"next_sentence_labels"}
+    return tuple(feature for feature in FEATURES if feature.v2 not in absent)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.examples import FEATURES, Feature, RecordError, Width, decode_example
+from mlm_data.examples import FEATURES, Feature, RecordError, Width, decode_example, features_of
 from mlm_data.shards import read_records
 from mlm_data.storage import Storage
 
-OPTIONAL = "next_sentence_labels"
+_LABELS = "next_sentence_labels"
+_REQUIRED = features_of("mlm")  # what the records of every objective have
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +59,8 @@ class Instance:
 
     def feature_values(self) -> dict[str, list[int] | list[float]]:
         """All values by v2 feature name, padding included; next_sentence_labels only where there is a label."""
-        arrays = {feature.v2: getattr(self, feature.v2).tolist() for feature in FEATURES if feature.v2 != OPTIONAL}
-        return arrays if self.label is None else {**arrays, OPTIONAL: [self.label]}
+        arrays = {feature.v2: getattr(self, feature.v2).tolist() for feature in _REQUIRED}
+        return arrays if self.label is None else {**arrays, _LABELS: [self.label]}
 
 
 def read_instance(record: bytes) -> Instance:
@@ -81,9 +82,9 @@ def read_instance(record: bytes) -> Instance:
         for feature in FEATURES
         if feature.name(feature_names) in values
     }
-    labels = arrays.pop(OPTIONAL, np.zeros(0, np.int64))
+    labels = arrays.pop(_LABELS, np.zeros(0, np.int64))
     if len(labels) > 1:
-        raise RecordError(f"{OPTIONAL} has {len(labels)} values; expected one or none")
+        raise RecordError(f"{_LABELS} has {len(labels)} values; expected one or none")
     for width in (Width.SEQUENCE, Width.PREDICTIONS):
         _require_one_width(
             {feature.name(feature_names): arrays[feature.v2] for feature in FEATURES if feature.width is width}
@@ -115,7 +116,7 @@ def _end(flags: NDArray[np.bool_]) -> int:
 
 
 def _require_features(values: Mapping[str, Any], feature_names: str) -> None:
-    expected = [feature.name(feature_names) for feature in FEATURES if feature.v2 != OPTIONAL]
+    expected = [feature.name(feature_names) for feature in _REQUIRED]
     missing = [name for name in expected if name not in values]
     if missing:
         renamed = ", ".join(f"{feature.v1} for {feature.v2}" for feature in FEATURES if feature.v1 != feature.v2)

@@ -30,12 +30,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mlm_data.examples import FEATURES, Width
+from mlm_data.examples import Width, features_of
 
 SEED = 12345
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 HIDDEN_SIZE = 128
+NEXT_SENTENCE_LABELS = "next_sentence_labels"
 NEXT_SENTENCE = "next_sentence"  # the name under which the task looks for the logits of next_sentence_labels
 UNUSED = "pooler_transform"  # the encoder's own pooler: the pre-training head brings another, so no gradient gets here
 
@@ -55,7 +56,12 @@ class Dataset:
     max_seq_length: int
     max_predictions_per_seq: int
     feature_names: str
-    has_labels: bool
+    objective: str
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the task may be told to look for next_sentence_labels."""
+        return NEXT_SENTENCE_LABELS in {feature.v2 for feature in features_of(self.objective)}
 
     @property
     def largest_shard(self) -> Path:
@@ -90,8 +96,7 @@ class Dataset:
             feature.name(self.feature_names): tf.io.FixedLenFeature(
                 [widths[feature.width]], tf.dtypes.as_dtype(feature.dtype)
             )
-            for feature in FEATURES
-            if self.has_labels or feature.width is not Width.ONE
+            for feature in features_of(self.objective)
         }
 
 
@@ -120,7 +125,7 @@ class LabelCount:
         self.predicted += int(used.sum())
         self.predicted_padding += int((ids[used] == 0).sum())
         self.unused_slots_filled += int((ids[~used] != 0).sum())
-        for label in batch.get("next_sentence_labels", tf.zeros([0, 1])).numpy()[:, 0].tolist():
+        for label in batch.get(NEXT_SENTENCE_LABELS, tf.zeros([0, 1])).numpy()[:, 0].tolist():
             self.next_sentence[label] = self.next_sentence.get(label, 0) + 1
 
 
@@ -147,7 +152,7 @@ def read_dataset(directory: Path, arguments: argparse.Namespace) -> Dataset:
         max_seq_length=max_seq_length,
         max_predictions_per_seq=max_predictions_per_seq,
         feature_names=manifest.get("feature_names", "v2"),
-        has_labels=manifest.get("objective", "nsp") != "mlm",
+        objective=manifest.get("objective", "nsp"),
     )
 
 
@@ -186,8 +191,8 @@ def check_parsing(dataset: Dataset, batch: Batch) -> Check:
     shard = tf.data.TFRecordDataset(str(dataset.largest_shard), compression_type=compression)
     records = next(iter(shard.batch(BATCH_SIZE)))
     parsed = tf.io.parse_example(records, dataset.schema())
-    expected = {feature.v2: parsed.get(feature.name(dataset.feature_names)) for feature in FEATURES}
-    expected = {name: tensor.numpy() for name, tensor in expected.items() if tensor is not None}
+    features = features_of(dataset.objective)
+    expected = {feature.v2: parsed[feature.name(dataset.feature_names)].numpy() for feature in features}
     differing = sorted(
         {name for name in expected.keys() & batch.keys() if not np.array_equal(expected[name], batch[name].numpy())}
         | (expected.keys() ^ batch.keys())

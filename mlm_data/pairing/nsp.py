@@ -1,4 +1,4 @@
-"""Room 5: a bucket's documents become segment pairs, balanced by construction.
+"""Next sentence prediction, balanced by construction.
 
 Every chunk of text is first planned as if its pair were real. Then exactly half of the pairs exchange their second
 segments among themselves, each taking one of nearly its own length. So both labels have the same law of lengths,
@@ -11,37 +11,19 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.config import PairingSettings
-from mlm_data.records import SegmentPairs, TokenIds, TokenizedCorpus, TokenizedDocument
-
-SPECIAL_TOKENS_PER_PAIR = 3  # [CLS] A [SEP] B [SEP]
-
-Indices = NDArray[np.int64]
-
-
-def lay_end_to_end(documents: Sequence[TokenizedDocument]) -> TokenizedCorpus:
-    """Joins documents into one flat token array.
-
-    Args:
-        documents: in the order they are to lie.
-    """
-    sentence_counts = [len(document.sentence_offsets) - 1 for document in documents]
-    lengths = np.concatenate([[], *(np.diff(document.sentence_offsets) for document in documents)])
-    ids = [document.ids for document in documents]
-    return TokenizedCorpus(
-        ids=cast(TokenIds, np.concatenate(ids)) if ids else np.zeros(0, np.uint16),
-        sentence_offsets=_offsets(lengths),
-        document_offsets=_offsets(np.asarray(sentence_counts)),
-    )
+from mlm_data.pairing.chunks import draw_cuts, plan_chunks
+from mlm_data.pairing.corpus import Indices
+from mlm_data.pairing.truncation import truncate
+from mlm_data.records import Segments, TokenizedCorpus
 
 
-def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> SegmentPairs:
+def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> Segments:
     """Segment pairs for next sentence prediction (Devlin et al. 2019, appendix A.2), in random order.
 
     Half of the pairs have label 1. Where one document holds so much of the bucket that its pairs
@@ -54,53 +36,18 @@ def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.r
         rng: decides targets, cuts, labels, exchange, truncation and order.
 
     Returns:
-        Pairs whose |A| + |B| is at most `max_seq_length - 3`, both segments non-empty; `left_out` counts the surplus.
+        Pairs whose |A| + |B| is at most the room of an instance, both segments non-empty; `left_out` counts the
+        surplus.
     """
-    max_tokens = settings.max_seq_length - SPECIAL_TOKENS_PER_PAIR
-    starts, ends = _plan_chunks(corpus, max_tokens, settings.short_seq_prob, rng)
-    cuts = starts + 1 + rng.integers(0, ends - starts - 1)
-    tokens_at = corpus.sentence_offsets
-    documents = np.searchsorted(corpus.document_offsets, starts, side="right") - 1
+    tokens_at, document_offsets, room = corpus.sentence_offsets, corpus.document_offsets, settings.room
+    starts, ends = plan_chunks(tokens_at, document_offsets, room, settings.short_seq_prob, rng)
+    cuts = draw_cuts(starts, ends, rng)
+    documents = np.searchsorted(document_offsets, starts, side="right") - 1
     labels, kept = _choose_labels(documents, rng)
-    pairs = SegmentPairs(tokens_at[starts], tokens_at[cuts], tokens_at[cuts], tokens_at[ends], labels)
+    pairs = Segments(corpus.ids, tokens_at[starts], tokens_at[cuts], tokens_at[cuts], tokens_at[ends], labels)
     exchanged = _exchange_second_segments(pairs, documents, rng)
-    truncated = _truncate(exchanged.take(rng.permutation(kept)), max_tokens, rng)
+    truncated = truncate(exchanged.take(rng.permutation(kept)), room, (room + 1) // 2, rng)
     return dataclasses.replace(truncated, left_out=len(starts) - len(kept))
-
-
-def _offsets(lengths: NDArray[np.integer]) -> Indices:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
-def _plan_chunks(
-    corpus: TokenizedCorpus, max_tokens: int, short_seq_prob: float, rng: np.random.Generator
-) -> tuple[Indices, Indices]:
-    """Cuts documents into chunks of consecutive sentences: first and one-past-last sentence of each, int64 [chunks].
-
-    A chunk ends with the sentence that reaches its target length, has at least two sentences, and leaves no tail of
-    one sentence behind. Every sentence gets a target and thereby a successor, should a chunk start there; the chunks
-    are found by following successors, so that all arithmetic is done on whole arrays.
-    """
-    tokens_at, document_offsets = corpus.sentence_offsets, corpus.document_offsets
-    sentences = len(tokens_at) - 1
-    targets = np.where(rng.random(sentences) < short_seq_prob, rng.integers(2, max_tokens + 1, sentences), max_tokens)
-    document_ends = np.repeat(document_offsets[1:], np.diff(document_offsets))
-    reach = np.searchsorted(tokens_at, tokens_at[:-1] + targets, side="left")
-    ends = np.minimum(np.maximum(reach, np.arange(sentences) + 2), document_ends)
-    ends = np.where(document_ends - ends == 1, document_ends, ends)
-    starts = _follow(ends.tolist())
-    chosen = np.asarray(starts, dtype=np.int64)
-    chosen = chosen[ends[chosen] - chosen >= 2]  # documents of one sentence
-    return chosen, ends[chosen]
-
-
-def _follow(successors: list[int]) -> list[int]:
-    """The chain 0, successors[0], ... up to the end of the list."""
-    chain, place = [], 0
-    while place < len(successors):
-        chain.append(place)
-        place = successors[place]
-    return chain
 
 
 def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
@@ -140,7 +87,7 @@ def _rank_within_group(groups: Indices) -> Indices:
     return ranks
 
 
-def _exchange_second_segments(pairs: SegmentPairs, documents: Indices, rng: np.random.Generator) -> SegmentPairs:
+def _exchange_second_segments(pairs: Segments, documents: Indices, rng: np.random.Generator) -> Segments:
     """Lets the pairs of label 1 exchange their B's with neighbours in the order of |B|, never within a document."""
     shuffled = rng.permutation(np.flatnonzero(pairs.labels))
     takers = shuffled[np.argsort((pairs.b_end - pairs.b_start)[shuffled], kind="stable")]
@@ -150,7 +97,7 @@ def _exchange_second_segments(pairs: SegmentPairs, documents: Indices, rng: np.r
     _part_from_own_documents(givers, documents[takers], documents)
     b_start, b_end = pairs.b_start.copy(), pairs.b_end.copy()
     b_start[takers], b_end[takers] = pairs.b_start[givers], pairs.b_end[givers]
-    return SegmentPairs(pairs.a_start, pairs.a_end, b_start, b_end, pairs.labels)
+    return dataclasses.replace(pairs, b_start=b_start, b_end=b_end)
 
 
 def _swap_neighbours(items: Indices) -> Indices:
@@ -194,18 +141,3 @@ def _nearest(place: int, is_eligible: Callable[[slice], NDArray[np.bool_]], size
         if radius > size:
             raise AssertionError("no document has more than half of the takers, so there is a place to swap with")
         radius *= 4
-
-
-def _truncate(pairs: SegmentPairs, max_tokens: int, rng: np.random.Generator) -> SegmentPairs:
-    """Shortens pairs to `max_tokens`, as google-research/bert's `truncate_seq_pair` does, without its loop.
-
-    That script drops one token after another from the longer segment (B of equals), each from the front or the back
-    with equal chance: the final lengths follow by arithmetic, the share cut off in front is binomial.
-    """
-    a_lengths, b_lengths = pairs.a_end - pairs.a_start, pairs.b_end - pairs.b_start
-    a_kept = np.minimum(a_lengths, np.maximum((max_tokens + 1) // 2, max_tokens - b_lengths))
-    b_kept = np.minimum(b_lengths, max_tokens - a_kept)
-    a_front = rng.binomial(a_lengths - a_kept, 0.5)
-    b_front = rng.binomial(b_lengths - b_kept, 0.5)
-    a_start, b_start = pairs.a_start + a_front, pairs.b_start + b_front
-    return SegmentPairs(a_start, a_start + a_kept, b_start, b_start + b_kept, pairs.labels)
