@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -166,9 +167,27 @@ class PairingSettings:
 class MaskingSettings:
     """Which tokens are hidden (room 6)."""
 
-    masking: str = _setting("token", "token: every token alone, as BERT was first trained.", choices=("token",))
+    masking: str = _setting(
+        "token",
+        "token: every token alone, as BERT was first trained. whole_word: all pieces of a word or none. ngram: one to "
+        "--max_ngram_size words in a row, n with chance proportional to 1/n, as in ALBERT. span: one to ten words in a "
+        "row, of a geometric law, hidden all in the same way, as in SpanBERT.",
+        choices=("token", "whole_word", "ngram", "span"),
+    )
     masked_lm_prob: float = _setting(0.15, "Share of an instance's tokens to predict.", metavar="P")
-    max_predictions_per_seq: int = _setting(20, "Most tokens to predict in one instance.", metavar="N")
+    max_predictions_per_seq: int = _setting(
+        0,
+        "Most tokens to predict in one instance; auto: masked_lm_prob of --max_seq_length, rounded up.",
+        metavar="N",
+        words={"auto": 0},
+    )
+    mask_token_prob: float = _setting(0.8, "Share of the predicted tokens that become [MASK].", metavar="P")
+    random_token_prob: float = _setting(
+        0.1,
+        "Share of the predicted tokens that become an ordinary token drawn uniformly; what is left stays as it is.",
+        metavar="P",
+    )
+    max_ngram_size: int = _setting(3, "Most words of an n-gram, with --masking ngram.", metavar="N")
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -176,9 +195,33 @@ class MaskingSettings:
             0.0 < self.masked_lm_prob <= 0.5, f"--masked_lm_prob is {self.masked_lm_prob}; expected above 0, up to 0.5"
         )
         _require(
-            self.max_predictions_per_seq > 0,
-            f"--max_predictions_per_seq is {self.max_predictions_per_seq}; expected 1 or more",
+            self.max_predictions_per_seq >= 0,
+            f"--max_predictions_per_seq is {self.max_predictions_per_seq}; expected auto or 1 and more",
         )
+        for name in ("mask_token_prob", "random_token_prob"):
+            share = getattr(self, name)
+            _require(0.0 <= share <= 1.0, f"--{name} is {share}; expected between 0 and 1")
+        _require(
+            self.kept_token_prob >= 0.0,
+            f"--mask_token_prob {self.mask_token_prob} and --random_token_prob {self.random_token_prob} are more than "
+            f"1 together; lower one of them",
+        )
+        _require(
+            1 <= self.max_ngram_size <= 100, f"--max_ngram_size is {self.max_ngram_size}; expected between 1 and 100"
+        )
+
+    @property
+    def kept_token_prob(self) -> float:
+        """Share of the predicted tokens that stay as they are."""
+        return round(1.0 - self.mask_token_prob - self.random_token_prob, 9)
+
+    def resolved(self, max_seq_length: int) -> MaskingSettings:
+        """These settings with a number in place of an `auto` that depends on the length of the instances."""
+        if self.max_predictions_per_seq:
+            return self
+        # Rounded first, since 0.07 * 100 is a little more than 7.
+        slots = math.ceil(round(self.masked_lm_prob * max_seq_length, 9))
+        return dataclasses.replace(self, max_predictions_per_seq=slots)
 
 
 @dataclass(frozen=True)
@@ -279,6 +322,8 @@ class Settings:
     shuffle: ShuffleSettings = ShuffleSettings()
 
     def __post_init__(self) -> None:
+        # Here and nowhere else, so that everybody who has settings has the number.
+        object.__setattr__(self, "masking", self.masking.resolved(self.pairing.max_seq_length))
         slots, room = self.masking.max_predictions_per_seq, self.pairing.room
         _require(
             slots <= room,

@@ -25,8 +25,8 @@ def test_flags_go_out_as_they_came_in():
         ({"masking": "all"}, "--masking is 'all'; expected one of token"),
         ({"masked_lm_prob": 0.9}, "--masked_lm_prob is 0.9; expected above 0, up to 0.5"),
         ({"encoding": "utf-9"}, "--encoding is 'utf-9', which Python does not know"),
-        ({"max_seq_length": 16}, "--max_predictions_per_seq is 20 but --max_seq_length 16 leaves 13"),
-        ({"max_seq_length": 16, "objective": "mlm"}, "--max_seq_length 16 leaves 14"),
+        ({"max_seq_length": 16, "max_predictions_per_seq": 20}, "is 20 but --max_seq_length 16 leaves 13"),
+        ({"max_seq_length": 16, "objective": "mlm", "max_predictions_per_seq": 15}, "--max_seq_length 16 leaves 14"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )
