@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import cast
 
-from mlm_data.records import InstanceBatch, Segments
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.records import InstanceBatch, Segments, TokenIds
 from mlm_data.vocabulary import Vocabulary
 
 
@@ -21,9 +24,10 @@ def gather_instances(segments: Segments, vocabulary: Vocabulary, max_seq_length:
     a_lengths = (segments.a_end - segments.a_start + 2).astype(np.int32)
     b_tokens = (segments.b_end - segments.b_start).astype(np.int32)
     lengths = a_lengths + b_tokens + (b_tokens > 0)
-    in_a = column < a_lengths[:, None]
-    shift = np.where(in_a, (segments.a_start - 1)[:, None], (segments.b_start - a_lengths)[:, None])
-    ids = segments.ids.take(shift + column, mode="clip").astype(np.int32)
+    # Each row as if all of it were A, then as if all of it were B.
+    with_a = _windows(segments.ids, segments.a_start - 1, max_seq_length)
+    with_b = _windows(segments.ids, segments.b_start - a_lengths, max_seq_length)
+    ids = np.where(column < a_lengths[:, None], with_a, with_b).astype(np.int32)
     ids[column >= lengths[:, None]] = vocabulary.pad_id
     rows = np.arange(len(segments))
     ids[:, 0] = vocabulary.cls_id
@@ -31,3 +35,14 @@ def gather_instances(segments: Segments, vocabulary: Vocabulary, max_seq_length:
     ids[rows, lengths - 1] = vocabulary.sep_id
     none = np.zeros((len(segments), 0), np.int32)
     return InstanceBatch(ids, lengths, a_lengths, none, none, np.zeros(len(segments), np.int32), segments.labels)
+
+
+def _windows(ids: TokenIds, starts: NDArray[np.int64], width: int) -> TokenIds:
+    """ids[start : start + width] for each start, shape [starts, width]; beyond the ends of `ids` anything."""
+    long_enough = ids if len(ids) >= width else np.pad(ids, (0, width - len(ids)))
+    views = np.lib.stride_tricks.sliding_window_view(long_enough, width)
+    inside = np.clip(starts, 0, len(views) - 1)
+    windows = cast(TokenIds, views[inside])
+    for row in np.flatnonzero(inside != starts).tolist():  # the very first and last of the corpus
+        windows[row] = np.roll(windows[row], inside[row] - starts[row])
+    return windows
