@@ -207,7 +207,7 @@ def select_documents(
 
     Args:
         documents: in any order.
-        segments: of an instance; each needs a sentence.
+        segments: of an instance; a document of fewer sentences is rejected.
     """
     kept: list[TokenizedDocument] = []
     rejections = []
