@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlm_data import summary
-from mlm_data.config import Settings
+from mlm_data.config import MaskingSettings, Settings
 from mlm_data.examples import FEATURES
 from mlm_data.manifest import Manifest
 from mlm_data.shards import TRAIN, VALIDATION
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
-from mlm_data.summary import Row, format_count
+from mlm_data.summary import Row, format_count, format_rate
 from mlm_data.tfds_metadata import is_readable, number_of_values
 
 MEANINGS = {
@@ -27,7 +27,6 @@ MEANINGS = {
 }
 
 _OBJECTIVES = {"nsp": "next sentence prediction"}
-_MASKINGS = {"token": "single tokens"}
 
 
 def render_card(
@@ -115,13 +114,23 @@ def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
         f"{format_count(manifest.vocab_size)} entries, sha256 `{manifest.vocab_sha256}`).",
         f"Consecutive sentences were gathered up to {manifest.max_seq_length} tokens (in {pairing.short_seq_prob:.0%} "
         f"of cases up to a random shorter length) and cut at a sentence boundary into A and B.",
-        f"Of each instance {masking.masked_lm_prob:.0%} of the tokens are predicted "
-        f"({_MASKINGS.get(manifest.masking, manifest.masking)}, 1 to {manifest.max_predictions_per_seq}): 80% of these "
-        f"read `[MASK]`, 10% another token, 10% are left as they were.",
+        f"Of each instance {format_rate(masking.masked_lm_prob)} of the tokens are predicted "
+        f"({_describe_masking(masking)}, 1 to {manifest.max_predictions_per_seq}): "
+        f"{format_rate(masking.mask_token_prob)} of these read `[MASK]`, {format_rate(masking.random_token_prob)} "
+        f"another token, {format_rate(masking.kept_token_prob)} are left as they were.",
         f"The corpus was gone through {passes}; seed {manifest.random_seed}.",
         "The same input and settings give the same bytes again.",
     )
     return f"## How it was made\n\n{_fence('sh', _command(settings))}\n\n{story}"
+
+
+def _describe_masking(masking: MaskingSettings) -> str:
+    return {
+        "token": "single tokens",
+        "whole_word": "whole words, at most so many tokens",
+        "ngram": f"whole words, up to {masking.max_ngram_size} in a row, at most so many tokens",
+        "span": "whole words in spans of up to ten, hidden all in the same way, at most so many tokens",
+    }[masking.masking]
 
 
 def _tell_how_to_read(manifest: Manifest) -> str:
