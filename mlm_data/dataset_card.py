@@ -108,13 +108,14 @@ def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
     pairing, masking = settings.pairing, settings.masking
     case = "lower-cased and stripped of accents" if manifest.do_lower_case else "with case and accents as they are"
     passes = f"{manifest.dupe_factor} times, paired and masked anew each time" if manifest.dupe_factor > 1 else "once"
+    limit = "" if masking.masking == "token" else "at most "
     story = _paragraph(
         f"Text was cut into sentences ({settings.sentences.sentence_splitter}, language "
         f"{settings.sentences.language}), then into WordPieces, {case} (`vocab.txt`: "
         f"{format_count(manifest.vocab_size)} entries, sha256 `{manifest.vocab_sha256}`).",
         f"Consecutive sentences were gathered up to {manifest.max_seq_length} tokens (in {pairing.short_seq_prob:.0%} "
         f"of cases up to a random shorter length) and cut at a sentence boundary into A and B.",
-        f"Of each instance {format_rate(masking.masked_lm_prob)} of the tokens are predicted "
+        f"Of each instance {limit}{format_rate(masking.masked_lm_prob)} of the tokens are predicted "
         f"({_describe_masking(masking)}, 1 to {manifest.max_predictions_per_seq}): "
         f"{format_rate(masking.mask_token_prob)} of these read `[MASK]`, {format_rate(masking.random_token_prob)} "
         f"another token, {format_rate(masking.kept_token_prob)} are left as they were.",
@@ -127,9 +128,9 @@ def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
 def _describe_masking(masking: MaskingSettings) -> str:
     return {
         "token": "single tokens",
-        "whole_word": "whole words, at most so many tokens",
-        "ngram": f"whole words, up to {masking.max_ngram_size} in a row, at most so many tokens",
-        "span": "whole words in spans of up to ten, hidden all in the same way, at most so many tokens",
+        "whole_word": "whole words",
+        "ngram": f"whole words, one to {masking.max_ngram_size} in a row",
+        "span": "whole words, one to ten in a row, which are hidden all in the same way",
     }[masking.masking]
 
 
