@@ -171,7 +171,7 @@ class MaskingSettings:
         "token",
         "token: every token alone, as BERT was first trained. whole_word: all pieces of a word or none. ngram: one to "
         "--max_ngram_size words in a row, n with chance proportional to 1/n, as in ALBERT. span: one to ten words in a "
-        "row, of a geometric law, hidden all in the same way, as in SpanBERT.",
+        "row, of a geometric law, all of it hidden in the same way, as in SpanBERT.",
         choices=("token", "whole_word", "ngram", "span"),
     )
     masked_lm_prob: float = _setting(0.15, "Share of an instance's tokens to predict.", metavar="P")

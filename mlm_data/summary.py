@@ -40,6 +40,11 @@ def format_share(part: float, whole: float) -> str:
     return "<0.01%" if 0 < part / whole < 0.00005 else f"{part / whole:.2%}"
 
 
+def format_rate(share: float) -> str:
+    """A share that was asked for, as a percentage without needless digits."""
+    return f"{100 * share:g}%"
+
+
 def format_ratio(dividend: float, divisor: float) -> str:
     """A quotient of one decimal; a dash where the divisor is 0."""
     return f"{dividend / divisor:,.1f}" if divisor else NONE
@@ -123,7 +128,10 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         return Row(label, (*map(value, parts), asked), is_part)
 
     masking = settings.masking
-    rate = f"{masking.masked_lm_prob:.0%} of an instance, 1 to {masking.max_predictions_per_seq}"
+    rate = f"{format_rate(masking.masked_lm_prob)} of an instance, 1 to {masking.max_predictions_per_seq}"
+    hidden, other, kept = map(
+        format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
+    )
     objective = OBJECTIVES[manifest.objective]
     pairs = [
         row(
@@ -146,9 +154,9 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         row("Predicted tokens", lambda part: format_count(part.predicted)),
         row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate, True),
         row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part)), "", True),
-        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), "80%", True),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), "10%", True),
-        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), "10%", True),
+        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden, True),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other, True),
+        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept, True),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
     ]

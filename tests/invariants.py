@@ -33,7 +33,12 @@ def read_columns(directory: Path, names: Iterable[str]) -> dict[str, np.ndarray]
 
 
 def check_exact_invariants(
-    columns: dict[str, np.ndarray], vocabulary: Vocabulary, *, masked_lm_prob: float, slots: int
+    columns: dict[str, np.ndarray],
+    vocabulary: Vocabulary,
+    *,
+    masked_lm_prob: float,
+    slots: int,
+    masking: str = "token",
 ) -> None:
     """Every invariant that holds for each record alone; without labels an instance is one segment."""
     ids, mask, types = columns["input_word_ids"], columns["input_mask"], columns["input_type_ids"]
@@ -67,7 +72,12 @@ def check_exact_invariants(
     assert ((columns["masked_lm_weights"] == 0) | used).all()
     assert (positions[~used] == 0).all()
     assert (originals[~used] == 0).all()
-    assert counts.tolist() == [min(slots, max(1, round(masked_lm_prob * n))) for n in lengths.tolist()]
+    budgets = np.array([min(slots, max(1, round(masked_lm_prob * n))) for n in lengths.tolist()])
+    if masking == "token":
+        assert (counts == budgets).all()
+    else:
+        assert (counts >= 1).all()
+        assert (counts <= budgets).all()
     assert (np.diff(positions, axis=1)[used[:, 1:]] > 0).all(), "positions ascend"
     row = np.nonzero(used)[0]
     assert not separators[row, positions[used]].any()
@@ -82,3 +92,15 @@ def check_exact_invariants(
     inside = (mask == 1) & ~separators & (column > 0)
     special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id]
     assert not np.isin(restored[inside], special).any()
+    if masking != "token":
+        _check_words(inside, vocabulary.is_continuation[restored], predicted, budgets)
+
+
+def _check_words(inside: np.ndarray, continues: np.ndarray, predicted: np.ndarray, budgets: np.ndarray) -> None:
+    """Words are predicted whole or not at all, but where all of an instance are longer than its budget."""
+    joined = np.zeros_like(inside)
+    joined[:, 1:] = continues[:, 1:] & inside[:, 1:] & inside[:, :-1]
+    cut = (joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1])).any(axis=1)
+    for row in np.flatnonzero(cut):
+        lengths = np.bincount(np.cumsum(inside[row] & ~joined[row])[inside[row]])[1:]
+        assert lengths.min() > budgets[row], "a word is predicted in part"

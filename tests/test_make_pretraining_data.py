@@ -75,6 +75,19 @@ def test_every_record_keeps_the_exact_invariants(sample):
     check_exact_invariants(columns, read_vocabulary(sample), masked_lm_prob=0.15, slots=20)
 
 
+@pytest.mark.parametrize("masking", ["whole_word", "ngram", "span"])
+def test_words_are_masked_whole(tmp_path, masking):
+    flags = ("--dupe_factor=1", f"--masking={masking}", "--masked_lm_prob=0.3", "--max_seq_length=64")
+    assert run(tmp_path / "out", *flags) == 0
+    manifest, vocabulary = read_manifest(tmp_path / "out"), read_vocabulary(tmp_path / "out")
+    assert (manifest.masking, manifest.max_predictions_per_seq) == (masking, 20)
+    columns = read_columns(tmp_path / "out", shard_names(tmp_path / "out"))
+    check_exact_invariants(columns, vocabulary, masked_lm_prob=0.3, slots=20, masking=masking)
+    settings = json.loads((tmp_path / "out" / "config.json").read_text())["settings"]
+    assert settings["max_predictions_per_seq"] == 20
+    assert "whole words" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_labels_say_whether_b_follows_a_in_one_document(sample):
     settings = Settings.from_flags(json.loads((sample / "config.json").read_text())["settings"])
     texts = ["".join(map(chr, document.ids)) for document in tokenize_again(settings)]
@@ -156,7 +169,7 @@ def test_the_engines_shuffle_gives_the_bytes_of_the_one_by_files(sample, tmp_pat
 
 def test_tokens_that_were_kept_are_taken_for_another_dataset(sample, tmp_path, capsys, monkeypatch):
     tokens = f"--tokens_dir={tmp_path / 'tokens'}"
-    assert run(tmp_path / "long", "--max_seq_length=512", "--max_predictions_per_seq=77", tokens) == 0
+    assert run(tmp_path / "long", "--max_seq_length=512", tokens) == 0
     assert "taking them from there" not in capsys.readouterr().err
     monkeypatch.setattr(Preparer, "prepare", None)  # nothing is tokenized again
     assert run(tmp_path / "out", "--dupe_factor=3", tokens) == 0
@@ -318,7 +331,7 @@ def test_an_empty_validation_split_is_not_passed_over(tmp_path, capsys):
         (["--vocab_file=nowhere.txt"], "nowhere.txt"),
         (["--max_seq_lenght=64"], "did you mean --max_seq_length?"),
         (["--output_dir=/proc/out"], "cannot be written to"),
-        (["--max_seq_length=20"], "lower the first or raise the second"),
+        (["--max_predictions_per_seq=126"], "lower the first or raise the second"),
         (["--language=english"], "english"),
     ],
 )

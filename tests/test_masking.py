@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,6 +84,7 @@ def words_of(row: list[int]) -> list[list[int]]:
     return words
 
 
+@hypothesis.settings(deadline=None)
 @given(
     st.sampled_from(STRATEGIES),
     st.floats(0.01, 0.5),
@@ -250,6 +252,7 @@ def test_sizes_of_ngrams_and_spans_follow_their_laws(settings, weights):
     assert 1_000_000 - len(weights) <= cuts[-1] < 1_000_000
 
 
+@hypothesis.settings(deadline=None)
 @given(st.sampled_from(WHOLE_WORDS), st.integers(1, 20), st.booleans(), st.integers(0, 2**32))
 def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budget, more_separators, seed):
     batch = with_more_separators(unmasked(128), seed) if more_separators else unmasked(128)

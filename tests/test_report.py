@@ -118,7 +118,7 @@ def test_same_bytes_in_any_process():
     ("made", "pictures"),
     [
         ({"documents": 2, "shards": 1, "dupe_factor": 1}, 6),
-        ({"documents": 20, "max_seq_length": 512, "max_predictions_per_seq": 76}, 6),
+        ({"documents": 20, "max_seq_length": 512, "masking": "whole_word"}, 6),
         ({"documents": 40, "max_seq_length": 16, "max_predictions_per_seq": 1, "compression": "gzip"}, 6),
     ],
 )
@@ -182,6 +182,18 @@ def test_expectations_are_those_of_the_instances(flags):
     exact = shares.sum(axis=0)[used] / candidates.sum(axis=0)[used]
     np.testing.assert_allclose(expected_rates(statistics, settings.masking)[used], exact, atol=0.0002)
     assert selection_rates(statistics, settings.masking).outside <= 2
+
+
+def test_tokens_that_are_chosen_together_do_not_look_like_a_preference():
+    settings = finished_dataset(max_seq_length=512, masking="span").settings
+    statistics = InstanceStatistics.of(masked_batch(settings, documents=1500, seed=6), VOCABULARY.mask_id)
+    assert selection_rates(statistics, settings.masking).outside <= 2
+
+
+def test_shares_of_replacements_are_told_as_they_were_asked_for():
+    page = parse(render_report(*finished_dataset(mask_token_prob=0.7, random_token_prob=0.125).parts))
+    asked = [cells(page)[label][-1] for label in ("now [MASK]", "now another token", "as they were")]
+    assert asked == ["70%", "12.5%", "17.5%"]
 
 
 def test_what_is_wrong_is_said(finished, html):

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlm_data import summary
-from mlm_data.config import PairingSettings, Settings
+from mlm_data.config import MaskingSettings, PairingSettings, Settings
 from mlm_data.dataset_card.markdown import fence, paragraph, table
 from mlm_data.dataset_card.reading import tell_how_to_read
 from mlm_data.examples import features_of
 from mlm_data.manifest import Manifest
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
-from mlm_data.summary import Row, format_count
+from mlm_data.summary import Row, format_count, format_rate
 from mlm_data.tfds_metadata import number_of_values
 
 MEANINGS = {
@@ -40,7 +40,6 @@ _LIMITS_OF_OBJECTIVE = {
     ),
     "mlm": ("Sentences are not cut to fill an instance, so that short instances hold padding.",),
 }
-_MASKINGS = {"token": "single tokens"}
 
 
 def render_card(
@@ -124,14 +123,16 @@ def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
     case = "lower-cased and stripped of accents" if manifest.do_lower_case else "with case and accents as they are"
     anew = "packed" if manifest.objective == "mlm" else "paired"
     passes = f"{manifest.dupe_factor} times, {anew} and masked anew each time" if manifest.dupe_factor > 1 else "once"
+    limit = "" if masking.masking == "token" else "at most "
     story = paragraph(
         f"Text was cut into sentences ({settings.sentences.sentence_splitter}, language "
         f"{settings.sentences.language}), then into WordPieces, {case} (`vocab.txt`: "
         f"{format_count(manifest.vocab_size)} entries, sha256 `{manifest.vocab_sha256}`).",
         _tell_how_segmented(settings.pairing),
-        f"Of each instance {masking.masked_lm_prob:.0%} of the tokens are predicted "
-        f"({_MASKINGS.get(manifest.masking, manifest.masking)}, 1 to {manifest.max_predictions_per_seq}): 80% of these "
-        f"read `[MASK]`, 10% another token, 10% are left as they were.",
+        f"Of each instance {limit}{format_rate(masking.masked_lm_prob)} of the tokens are predicted "
+        f"({_describe_masking(masking)}, 1 to {manifest.max_predictions_per_seq}): "
+        f"{format_rate(masking.mask_token_prob)} of these read `[MASK]`, {format_rate(masking.random_token_prob)} "
+        f"another token, {format_rate(masking.kept_token_prob)} are left as they were.",
         f"The corpus was gone through {passes}; seed {manifest.random_seed}.",
         "The same input and settings give the same bytes again.",
     )
@@ -153,6 +154,15 @@ def _tell_how_segmented(pairing: PairingSettings) -> str:
         f"Consecutive sentences were gathered up to {pairing.max_seq_length} tokens (in {pairing.short_seq_prob:.0%} "
         f"of cases up to a random shorter length) and cut at a sentence boundary into A and B{swap}."
     )
+
+
+def _describe_masking(masking: MaskingSettings) -> str:
+    return {
+        "token": "single tokens",
+        "whole_word": "whole words",
+        "ngram": f"whole words, one to {masking.max_ngram_size} in a row",
+        "span": "whole words, one to ten in a row, which are hidden all in the same way",
+    }[masking.masking]
 
 
 def _tell_limits(manifest: Manifest) -> str:

@@ -46,7 +46,9 @@ def selection_rates(statistics: InstanceStatistics, settings: MaskingSettings) -
     used = tries > 0
     hoped = sum_by_bin(statistics.candidates * expected_rates(statistics, settings), edges)
     tries, expected = tries[used], hoped[used] / tries[used]
-    deviation = DEVIATIONS * np.sqrt(expected * (1 - expected) / tries)
+    # Tokens that are chosen together are one decision: at worst, all those of an instance in a group.
+    decisions = tries if settings.masking == "token" else tries / np.diff(edges)[used]
+    deviation = DEVIATIONS * np.sqrt(expected * (1 - expected) / decisions)
     return SelectionRates(
         positions=(edges[:-1] + edges[1:] - 1)[used] / 2,
         observed=sum_by_bin(statistics.positions, edges)[used] / tries,

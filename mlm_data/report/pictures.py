@@ -14,6 +14,7 @@ from mlm_data.report import drawing
 from mlm_data.report.expectation import distance, expected_predictions, selection_rates
 from mlm_data.shards import WrittenShard
 from mlm_data.statistics import InstanceStatistics
+from mlm_data.summary import format_rate
 
 _LENGTH, _LENGTH_UNIT = "Instance length", "tokens, specials counted"
 
@@ -103,10 +104,14 @@ def _compare(one: NDArray[np.int64], other: NDArray[np.int64]) -> str:
 def _draw_predictions(name: str, statistics: InstanceStatistics, settings: MaskingSettings) -> Picture:
     limit = f"at least 1, at most {settings.max_predictions_per_seq}"
     expected = expected_predictions(statistics, settings)
+    if settings.masking == "token":
+        relation = "Each bar should end at its dot,"
+    else:
+        relation = "Since whole words seldom fill a budget, bars lie a little to the left of the dots; a dot is"
     return Picture(
         "Predicted tokens per instance",
-        f"Each bar should end at its dot, the share of instances whose length asks for so many "
-        f"({settings.masked_lm_prob:.0%} of the tokens, {limit}).",
+        f"{relation} the share of instances whose length asks for so many "
+        f"({format_rate(settings.masked_lm_prob)} of the tokens, {limit}).",
         f"Share of instances by number of predicted tokens; median {_median(statistics.predictions)}, "
         f"expected {_median(expected)}.",
         drawing.draw_counts(name, statistics.predictions, expected, "predicted tokens"),
