@@ -186,7 +186,7 @@ def test_expectations_are_those_of_the_instances(flags):
 
 def test_tokens_that_are_chosen_together_do_not_look_like_a_preference():
     settings = finished_dataset(max_seq_length=512, masking="span").settings
-    statistics = InstanceStatistics.of(masked_batch(settings, documents=1500, seed=6), VOCABULARY.mask_id)
+    statistics = InstanceStatistics.of(masked_batch(settings, documents=1500, seed=6), VOCABULARY)
     assert selection_rates(statistics, settings.masking).outside <= 2
 
 
