@@ -85,6 +85,7 @@ def test_the_fast_engine_equals_tokenizers_on_arbitrary_unicode(engines, sentenc
     assert fast_ids.tolist() == ids.tolist()
 
 
+@settings(deadline=None)
 @given(texts)
 def test_ids_are_those_of_the_bert_tokenizer_of_tokenizers(kind, vocabulary, engines, text):
     lower = kind == "uncased"
