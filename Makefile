@@ -6,10 +6,10 @@ DEMO ?= out/demo
 BENCH ?= --input 'samples/corpus/**' --megabytes 1 --growth --growth_megabytes 1 2 4 --growth_dupe_megabytes 1
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
-TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xxhash
+TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf pyarrow google-crc32c xxhash zlib-ng
 GARDEN_VENV := .venv-model-garden
 # tensorflow_hub needs pkg_resources, which setuptools 82 dropped.
-GARDEN_NEEDS := tf-models-official==2.20.0 'setuptools<82'
+GARDEN_NEEDS := tf-models-official==2.20.0 pyarrow 'setuptools<82'
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test lint types unit bench clean check-model-garden check-tfds
