@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_data.chance import random_bits
 from mlm_data.config import MaskingSettings
 from mlm_data.masking.budget import choose_words
 from mlm_data.masking.candidates import find_candidates, prediction_counts
@@ -41,7 +42,7 @@ def select_tokens(
     budgets = prediction_counts(batch.lengths, settings)
     candidates, kind = find_candidates(ids, vocabulary), score_type(ids.shape[1])
     if settings.masking == "token":
-        scores = rng.integers(0, np.iinfo(kind).max, ids.shape, dtype=kind, endpoint=True)
+        scores = random_bits(ids.size, kind, rng).reshape(ids.shape)
         counts = np.minimum(budgets, candidates.sum(axis=1, dtype=np.int32))
         return Selection(_in_order(order_columns(scores, candidates, first=slots), counts), counts)
     words = find_words(ids, candidates, budgets, vocabulary)

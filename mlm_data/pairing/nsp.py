@@ -11,10 +11,9 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlm_data.config import PairingSettings
 from mlm_data.pairing.chunks import draw_cuts, plan_chunks
@@ -115,29 +114,25 @@ def _part_from_own_documents(givers: Indices, taker_documents: Indices, document
 
     Since no document has more than half of the takers, a swap that helps here and harms nowhere always exists.
     """
-    giver_documents = documents[givers]
-    for place in np.flatnonzero(giver_documents == taker_documents).tolist():
-        document = taker_documents[place]
-        if giver_documents[place] != document:
+    # Lists, since single elements are looked at: arrays would take several times as long.
+    takers_are_of, givers_are_of = taker_documents.tolist(), documents[givers].tolist()
+    for place in np.flatnonzero(documents[givers] == taker_documents).tolist():
+        document = takers_are_of[place]
+        if givers_are_of[place] != document:
             continue  # an earlier swap has already helped
-
-        def can_swap(window: slice, document: int = document) -> NDArray[np.bool_]:
-            eligible: NDArray[np.bool_] = (taker_documents[window] != document) & (giver_documents[window] != document)
-            return eligible
-
-        other = _nearest(place, can_swap, len(givers))
+        other = next(
+            near
+            for near in _outwards(place, len(givers))
+            if takers_are_of[near] != document and givers_are_of[near] != document
+        )
         givers[[place, other]] = givers[[other, place]]
-        giver_documents[[place, other]] = giver_documents[[other, place]]
+        givers_are_of[place], givers_are_of[other] = givers_are_of[other], givers_are_of[place]
 
 
-def _nearest(place: int, is_eligible: Callable[[slice], NDArray[np.bool_]], size: int) -> int:
-    """The eligible place nearest to the given one, sought in windows that grow until one is found."""
-    radius = 16
-    while True:
-        window = slice(max(0, place - radius), place + radius + 1)
-        places = window.start + np.flatnonzero(is_eligible(window))
-        if len(places):
-            return int(places[np.abs(places - place).argmin()])
-        if radius > size:
-            raise AssertionError("no document has more than half of the takers, so there is a place to swap with")
-        radius *= 4
+def _outwards(place: int, size: int) -> Iterator[int]:
+    """The other places of a list of this size, the nearest first."""
+    for distance in range(1, size):
+        if place >= distance:
+            yield place - distance
+        if place + distance < size:
+            yield place + distance
