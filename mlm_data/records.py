@@ -68,8 +68,9 @@ class Document:
     """One document as read from a corpus.
 
     Attributes:
-        source: the file it comes from, as its file system names it.
-        index: its place among the documents of that file, counted from 0.
+        source: the file it comes from, as its file system names it; with the range of bytes, as in
+            `big.txt[16000000:32000000]`, where a large file was read in parts.
+        index: its place among the documents of that source, counted from 0.
         text: its text; once cleaned, one paragraph (or sentence) a line, none empty.
         layout: what the lines of `text` are; never WRAPPED once cleaned.
         repairs: what had to be mended on the way, each named once, in the order of `Repair`.
