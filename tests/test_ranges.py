@@ -69,7 +69,7 @@ def test_all_ranges_together_give_what_the_whole_file_gives(*, content, input_fo
     file, storage = planned("f", len(data), input_format), Memory({"f": data}, piece)
     corpora = CorporaSettings(encoding=encoding, max_document_bytes=limit)
     whole = [facts(item) for item in read_documents(file, corpora, storage)]
-    ranges = cut_files([file], max(range_bytes, len(data) // 200))  # not thousands, to be done soon
+    ranges = cut_files([file], max(range_bytes, len(data) // 50))  # not thousands, to be done soon
     parts = [list(read_range(part, corpora, storage)) for part in ranges]
     assert [facts(item) for items in parts for item in items] == whole
     assert all([item.index for item in items] == list(range(len(items))) for items in parts)

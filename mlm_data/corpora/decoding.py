@@ -42,10 +42,12 @@ class Beginning:
 def look_ahead(pieces: Iterator[bytes]) -> Beginning:
     """Reads the first 64 KiB (less where the file is shorter or damaged) without losing them."""
     seen: list[bytes] = []
+    size = 0
     damage: BaseException | None = None
     try:
-        while sum(map(len, seen)) < HEAD_BYTES and (piece := next(pieces, None)) is not None:
+        while size < HEAD_BYTES and (piece := next(pieces, None)) is not None:
             seen.append(piece)
+            size += len(piece)
     except READ_ERRORS as error:
         damage = error
 

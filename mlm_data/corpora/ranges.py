@@ -23,7 +23,7 @@ _LONGEST_BLANK_LINE = 100  # bytes before its end; after longer ones no file is 
 _LINE_END = re.compile(rb"\n")
 _END_BEFORE_BLANK_LINE = re.compile(rb"\n(?=[ \t\r]{0,%d}\n)" % _LONGEST_BLANK_LINE)
 
-# The formats that may be cut, and after what. Not every place at which a document ends need be among them.
+# The formats that may be cut, and after what: places at which a document ends, though not all such places.
 _BOUNDARIES: Mapping[str, re.Pattern[bytes]] = {
     "paragraphs": _END_BEFORE_BLANK_LINE,
     "lines": _LINE_END,
@@ -31,13 +31,13 @@ _BOUNDARIES: Mapping[str, re.Pattern[bytes]] = {
 }
 
 # Beginnings of the names of encodings that have no states: unlike in UTF-7, HZ and ISO-2022, what a line means does not
-# depend on the lines before it. Files in rare ones that are missing here are merely read by one process each.
+# depend on the lines before it. A file in a rare one that is missing here is merely read by one process.
 _STATELESS = (
     *("ascii", "utf-8", "iso8859", "cp", "koi8", "mac"),
     *("big5", "euc", "gb", "johab", "shift_jis"),
 )
 # Put after the last line, whether of a part or of a file. A character that breaks off there would otherwise take the
-# line end with it: decoders tell what is left of it by the bytes that follow, of which EUC-KR's looks at 8.
+# line end with it: decoders tell what is left of it by the bytes that follow, of which EUC-KR's wants 8.
 _LINE_ENDS = b"\n" * 8
 
 
@@ -63,7 +63,7 @@ class FileRange:
     @property
     def is_whole(self) -> bool:
         """Whether there are no other parts."""
-        return self == self.whole(self.file)
+        return self.size == self.file.size
 
     @property
     def size(self) -> int:
@@ -111,10 +111,10 @@ def read_pieces(stream: BinaryIO, beginning: Beginning, part: FileRange, encodin
     boundary = _BOUNDARIES.get(part.file.input_format)
     if boundary is None or not _is_line_by_line(encoding):
         return beginning.pieces if part.start == 0 else iter(())
-    return chain(_documents(stream, beginning, part, boundary), [_LINE_ENDS])
+    return chain(_cut_out(stream, beginning, part, boundary), [_LINE_ENDS])
 
 
-def _documents(stream: BinaryIO, beginning: Beginning, part: FileRange, boundary: re.Pattern[bytes]) -> Iterator[bytes]:
+def _cut_out(stream: BinaryIO, beginning: Beginning, part: FileRange, boundary: re.Pattern[bytes]) -> Iterator[bytes]:
     if part.is_whole:
         return beginning.pieces
     if part.start == 0:
