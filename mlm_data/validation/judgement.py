@@ -198,7 +198,11 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
     else:
         yield statistical_checks.check_label_share(tally)
         labels = [report.tally.labels for report in evidence.reports]
-        yield statistical_checks.check_labels_by_shard(labels, evidence.names, exact=manifest is not None)
+        if manifest:
+            uncounted = [report.records - report.tally.records for report in evidence.reports]
+            yield statistical_checks.check_exact_halves(labels, evidence.names, uncounted)
+        else:
+            yield statistical_checks.check_labels_by_shard(labels, evidence.names)
     if manifest and manifest.objective == "sop":
         reason = reason or "how a text goes on may well show on its surface (--objective sop)"
     if reason:

@@ -159,26 +159,37 @@ def check_label_share(tally: Tally) -> Check:
     )
 
 
-def check_labels_by_shard(labels: Sequence[Counts], names: Sequence[str], *, exact: bool) -> Check:
-    """Whether half of the pairs of each shard have label 1.
+def check_labels_by_shard(labels: Sequence[Counts], names: Sequence[str]) -> Check:
+    """Whether half of the pairs of each shard have label 1, as far as chance allows.
 
     Args:
         labels: of each shard, its records by label.
         names: of the shards.
-        exact: whether just half must, one more or one less of an odd number; else as far as chance allows.
     """
-    counts = [(int(zeros), int(ones)) for zeros, ones in labels if zeros + ones]
-    if exact:
-        p_values = [float(abs(zeros - ones) <= 1) for zeros, ones in counts]
-    else:
-        p_values = [binomial_p_value(ones, zeros + ones, 0.5) for zeros, ones in counts]
-    worst = int(np.argmin(p_values))
-    zeros, ones = counts[worst]
-    return LABELS_BY_SHARD.tested(
-        p_values,
-        observed=f"{ones:,} of {zeros + ones:,} in {names[worst]}",
-        expected="half, one more or one less" if exact else "half",
+    p_values = [binomial_p_value(int(ones), int(zeros + ones), 0.5) for zeros, ones in labels]
+    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(labels, names, p_values), expected="half")
+
+
+def check_exact_halves(labels: Sequence[Counts], names: Sequence[str], uncounted: Sequence[int]) -> Check:
+    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number.
+
+    Args:
+        labels: of each shard, its records by label.
+        names: of the shards.
+        uncounted: of each shard, records too broken to have a label.
+    """
+    excess = [max(0, abs(int(zeros - ones)) - 1 - rest) for (zeros, ones), rest in zip(labels, uncounted, strict=True)]
+    return LABELS_BY_SHARD.decided(
+        is_sound=not any(excess),
+        observed=_tell_labels(labels, names, [-one for one in excess]),
+        expected="half, one more or one less",
     )
+
+
+def _tell_labels(labels: Sequence[Counts], names: Sequence[str], order: Sequence[float]) -> str:
+    worst = int(np.argmin(order))
+    zeros, ones = labels[worst].tolist()
+    return f"{ones:,} of {zeros + ones:,} in {names[worst]}"
 
 
 def check_labels_by_length(tally: Tally) -> Iterator[Check]:
