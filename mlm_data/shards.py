@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import IO, BinaryIO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import google_crc32c
 import numpy as np
@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 from mlm_data import chance
 from mlm_data.records import EncodedBatch
 from mlm_data.storage import Storage
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -193,7 +196,8 @@ def _length_checksum(length: int) -> int:
 
 def _masked_checksum(data: bytes) -> int:
     """CRC-32C, rotated and offset as TensorFlow's core/lib/hash/crc32c.h masks it."""
-    return _mask(google_crc32c.value(data))
+    checksum: int = google_crc32c.value(data)
+    return _mask(checksum)
 
 
 def _mask(checksum: _Checksums) -> _Checksums:
@@ -266,7 +270,9 @@ class ShardReader:
         wrong = np.flatnonzero(_mask(checksums) != batch.checksums)
         if len(wrong):
             first = int(wrong[0])
-            damage = f"the checksum of its {batch.ends[first] - batch.starts[first]} bytes is wrong; the file is damaged"
+            damage = (
+                f"the checksum of its {batch.ends[first] - batch.starts[first]} bytes is wrong; the file is damaged"
+            )
             batch = FramedBatch(data, batch.starts[:first], batch.ends[:first], batch.checksums[:first])
         self._records += len(batch.starts)
         if len(batch.starts):
@@ -287,9 +293,10 @@ class _Tap(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
-        content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer)
+        content = self._file.read(len(room))
+        room[: len(content)] = content
         self._tell(memoryview(content))
         return len(content)
 

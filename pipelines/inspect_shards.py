@@ -100,8 +100,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "else by its place among the PATHs, counted from 0.",
     )  # fmt: skip
     parser.add_switch(
-        "verify", "Check all records and files instead of showing some: every invariant, as far as what lies beside the "
-        "shards allows.", choice,
+        "verify", "Check all records and files instead of showing some: every invariant, as far as what lies beside "
+        "the shards allows.", choice,
     )  # fmt: skip
     parser.add_argument(
         "--tokens_dir", default="", metavar="DIR",

@@ -24,11 +24,14 @@ from mlm_data.records import EncodedBatch, InstanceBatch, TokenizedDocument
 from mlm_data.shards import WrittenShard, assign_bucket, shard_name, write_shard
 from mlm_data.storage import LocalStorage
 from mlm_data.token_store import TokenStore, claim_store
+from mlm_data.validation import Verdict, Verification, verify
 from mlm_data.vocabulary import Vocabulary
 from tests.making import random_documents, vocabulary_content
 
 STORAGE = LocalStorage()
 VOCABULARY = Vocabulary.parse(vocabulary_content(), "made up")
+
+PAD, CLS, SEP, MASK = VOCABULARY.pad_id, VOCABULARY.cls_id, VOCABULARY.sep_id, VOCABULARY.mask_id
 
 Columns = dict[str, np.ndarray]
 
@@ -144,3 +147,27 @@ def make_dataset(
     (out / "vocab.txt").write_bytes(VOCABULARY.content)
     write_config(STORAGE, str(out), "made up", {"settings": settings.to_flags(), "inputs": []})
     return dataset
+
+
+def check(dataset: Dataset, **options: Any) -> Verification:
+    return verify([str(dataset.directory)], STORAGE, processes=1, **options)
+
+
+def violated(verification: Verification) -> set[str]:
+    return {found.name for found in verification.having(Verdict.VIOLATED)}
+
+
+def detail(verification: Verification, name: str) -> str:
+    (found,) = [found for found in verification.checks if found.name == name]
+    return found.detail
+
+
+def not_made(verification: Verification) -> dict[str, str]:
+    return {found.name: found.detail for found in verification.having(Verdict.NOT_MADE)}
+
+
+def swap_records(dataset: Dataset) -> dict[int, EncodedBatch]:
+    """Two records of two buckets, each in the place of the other."""
+    one, other = (encode_columns(dataset.columns(shard)) for shard in (2, 3))
+    one[5], other[5] = other[5], one[5]
+    return {2: join_records(one), 3: join_records(other)}

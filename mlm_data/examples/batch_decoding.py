@@ -202,7 +202,7 @@ def _take_floats(content: Bytes, starts: Places, sizes: Places) -> tuple[NDArray
 def _take_integers(content: Bytes, starts: Places, sizes: Places) -> tuple[NDArray[Any], Places]:
     """The varints of payloads of as many values as the first one, [payloads, values], and which payloads these are."""
     width = int(sizes.max())
-    # From the byte before on, the last one of the payload's length: like a value's last byte it has no continuation bit.
+    # From one byte before, the last of the payload's length: as after a value, no varint reaches over it.
     cells = _windows(content, starts - 1, width + 1)
     is_even = (sizes == sizes[0]).all()
     is_last = cells < 0x80

@@ -97,7 +97,7 @@ class BucketText:
         found_before = np.concatenate([[0], np.cumsum(np.cumsum(changes)[:-1] > 0)])
         found, sizes = found_before[ends] - found_before[starts], ends - starts
         least = np.maximum(_SHARE_OF_LONG, _SHARE_OF_SHORT * np.minimum(1, self._room / sizes)) * sizes
-        missing = [self._documents[number] for number in np.flatnonzero(found < least)]
+        missing = [self._documents[number] for number in np.flatnonzero(found < least).tolist()]
         return Coverage(
             documents=len(self._documents),
             tokens=int(sizes.sum()),

@@ -17,6 +17,7 @@ from mlm_data.storage import Storage
 from mlm_data.validation.checks import Check, Rule
 from mlm_data.validation.claims import Claims
 from mlm_data.validation.examination import ShardReport
+from mlm_data.validation.instances import Counts
 from mlm_data.validation.record_checks import NO_VOCABULARY
 from mlm_data.validation.tally import Tally
 from mlm_data.vocabulary import Vocabulary
@@ -52,22 +53,21 @@ def check_shard_set(storage: Storage, directory: str, names: Sequence[str], mani
     numbered = [match for match in map(_NUMBERED.fullmatch, sorted({*names, *listed})) if match]
     if not numbered:
         return SHARD_SET.not_made("no file name says how many shards there are")
-    sets = {(match[1], len(match[2]), match[3], match[4]) for match in numbered}
+    sets = {(match[1], len(match[2]), int(match[3]), match[3] + match[4]) for match in numbered}
     wanted = listed | {
-        f"{start}{number:0{digits}}-of-{total}{end}" for start, digits, total, end in sets for number in range(int(total))
+        f"{start}{number:0{digits}}-of-{end}" for start, digits, total, end in sets for number in range(total)
     }
+    patterns = [f"{glob.escape(directory + match[1])}*-of-*{glob.escape(match[4])}" for match in numbered]
     found = {
-        file.path.removeprefix(directory)
-        for start, _, _, end in sets
-        for file in storage.match(f"{glob.escape(directory + start)}*-of-*{glob.escape(end)}")
+        file.path.removeprefix(directory) for pattern in dict.fromkeys(patterns) for file in storage.match(pattern)
     }
     missing, odd = sorted(wanted - found), sorted(found - (listed or wanted))
-    details = [f"{word}: {', '.join(some[:3])}" for word, some in (("missing", missing), ("not of the set", odd)) if some]
+    troubles = {"missing": missing, "not of the set": odd}
     return SHARD_SET.decided(
         is_sound=not missing and not odd,
         observed=f"{len(wanted & found):,} of {len(wanted):,}" + (f", {len(odd):,} others" if odd else ""),
         expected="all",
-        detail="; ".join(details),
+        detail="; ".join(f"{trouble}: {', '.join(some[:3])}" for trouble, some in troubles.items() if some),
     )
 
 
@@ -144,7 +144,7 @@ def check_statistics(tallies: Mapping[str, Tally], claims: Claims, *, is_whole: 
     )
 
 
-def _histograms(tally: Tally | None) -> dict[str, object]:
+def _histograms(tally: Tally | None) -> dict[str, int | Counts]:
     """What is counted here and there, by its name there."""
     if tally is None:
         return {"instances": 0}

@@ -16,6 +16,7 @@ from mlm_data.vocabulary import Vocabulary
 
 Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
+Integers = NDArray[np.integer]
 
 
 class Trait(IntFlag):
@@ -63,7 +64,7 @@ class Traits:
     def __len__(self) -> int:
         return len(self.table) - 1
 
-    def look_up(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
+    def look_up(self, ids: Integers) -> NDArray[np.uint8]:
         """The traits of ids, uint8 of the same shape."""
         known = np.where(ids < 0, len(self), ids) if ids.dtype.kind == "i" else ids
         return self.table.take(known, mode="clip")
@@ -89,14 +90,39 @@ class Instances:
         return Instances({name: column[rows] for name, column in self.values.items()}, self.vocabulary)
 
     @property
-    def ids(self) -> NDArray[Any]:
+    def ids(self) -> Integers:
         """input_word_ids, [records, L]."""
         return self.values["input_word_ids"]
 
     @property
+    def mask(self) -> Integers:
+        """input_mask, [records, L]."""
+        return self.values["input_mask"]
+
+    @property
+    def types(self) -> Integers:
+        """input_type_ids, [records, L]."""
+        return self.values["input_type_ids"]
+
+    @property
+    def positions(self) -> Integers:
+        """masked_lm_positions, [records, P]."""
+        return self.values["masked_lm_positions"]
+
+    @property
+    def masked_ids(self) -> Integers:
+        """masked_lm_ids, [records, P]."""
+        return self.values["masked_lm_ids"]
+
+    @property
+    def weights(self) -> NDArray[np.floating]:
+        """masked_lm_weights, [records, P]."""
+        return self.values["masked_lm_weights"]
+
+    @property
     def width(self) -> int:
         """L, the tokens there is room for."""
-        return self.ids.shape[1]
+        return int(self.ids.shape[1])
 
     @property
     def traits(self) -> Traits:
@@ -128,7 +154,7 @@ class Instances:
     @cached_property
     def lengths(self) -> Counts:
         """n, how many tokens `input_mask` lets through, int64 [records]."""
-        return count_flags(self.values["input_mask"] != 0)
+        return count_flags(self.mask != 0)
 
     @cached_property
     def in_text(self) -> Flags:
@@ -138,13 +164,12 @@ class Instances:
     @cached_property
     def a_lengths(self) -> Counts:
         """Tokens of type 0 among the first n: [CLS] A [SEP], int64 [records]."""
-        return self.lengths - count_flags((self.values["input_type_ids"] != 0) & self.in_text)
+        return self.lengths - count_flags((self.types != 0) & self.in_text)
 
     @cached_property
     def used(self) -> Flags:
         """Slots that have a weight, bool [records, P]."""
-        used: Flags = self.values["masked_lm_weights"] > 0
-        return used
+        return self.weights > 0
 
     @cached_property
     def counts(self) -> Counts:
@@ -159,12 +184,12 @@ class Instances:
     @cached_property
     def used_positions(self) -> Counts:
         """Of each predicted token, masked_lm_positions, int64 [predictions]."""
-        return self.values["masked_lm_positions"][self.used].astype(np.int64)
+        return self.positions[self.used].astype(np.int64)
 
     @cached_property
     def originals(self) -> Counts:
         """Of each predicted token, masked_lm_ids, int64 [predictions]."""
-        return self.values["masked_lm_ids"][self.used].astype(np.int64)
+        return self.masked_ids[self.used].astype(np.int64)
 
     @cached_property
     def replacements(self) -> Counts:
@@ -172,7 +197,7 @@ class Instances:
         return self.ids.reshape(-1)[self._used_places].astype(np.int64)
 
     @cached_property
-    def restored(self) -> NDArray[Any]:
+    def restored(self) -> Integers:
         """`ids` with the originals put back, [records, L]."""
         if not self.has_predictions:
             return self.ids
@@ -189,6 +214,10 @@ class Instances:
         """The traits of `restored`, uint8 [records, L]."""
         return self.traits.look_up(self.restored)
 
+    def has_trait(self, trait: int) -> Flags:
+        """Which of `restored` have one of these traits, bool [records, L]."""
+        return has_trait(self.restored_traits, trait)
+
     @cached_property
     def is_predicted(self) -> Flags:
         """Tokens that are predicted, bool [records, L]."""
@@ -199,7 +228,7 @@ class Instances:
     @cached_property
     def is_candidate(self) -> Flags:
         """Tokens that may be predicted: in the text, neither [CLS] nor [SEP]; bool [records, L]."""
-        return self.in_text & ((self.restored_traits & Trait.BOUNDARY) == 0)
+        return self.in_text & ~self.has_trait(Trait.BOUNDARY)
 
     @cached_property
     def candidates(self) -> Counts:
@@ -209,13 +238,25 @@ class Instances:
     @cached_property
     def is_joined(self) -> Flags:
         """Tokens that continue the word of the token before, bool [records, L]."""
-        joined = self.is_candidate & ((self.restored_traits & Trait.CONTINUATION) != 0)
+        joined = self.is_candidate & self.has_trait(Trait.CONTINUATION)
         joined[:, 1:] &= self.is_candidate[:, :-1]
         joined[:, 0] = False
         return joined
 
 
+def has_trait(traits: NDArray[np.uint8], trait: int) -> Flags:
+    """Which have one of these traits, bool of the same shape."""
+    return (traits & np.uint8(trait)) != 0
+
+
+def any_in_row(flags: Flags) -> Flags:
+    """Whether any is set in each row, bool [rows]."""
+    found: Flags = np.logical_or.reduce(flags, axis=1)
+    return found
+
+
 def count_flags(flags: Flags) -> Counts:
     """How many are set in each row, int64 [rows]."""
     # Eight at a time: many times faster than a sum over bytes.
-    return np.bitwise_count(np.packbits(flags, axis=1)).sum(axis=1, dtype=np.int64)
+    counts: Counts = np.bitwise_count(np.packbits(flags, axis=1)).sum(axis=1, dtype=np.int64)
+    return counts

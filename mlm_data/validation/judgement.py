@@ -131,11 +131,13 @@ def _judge_features(evidence: Evidence) -> Check:
 
 def _judge_breach(evidence: Evidence, rule: Rule) -> Check:
     breach = sum((report.breaches.get(rule.name, Breach()) for report in evidence.reports), start=Breach())
+    if not breach.records:
+        return rule.decided(is_sound=True, observed="no record breaks it", expected="no record")
     return rule.decided(
-        is_sound=not breach.records,
-        observed=f"{breach.records:,} of {evidence.records:,} records break it" if breach.records else "no record breaks it",
+        is_sound=False,
+        observed=f"{breach.records:,} of {evidence.records:,} records break it",
         expected="no record",
-        detail=f"first: {describe_place(breach.first, evidence.names)}" if breach.records else "",
+        detail=f"first: {describe_place(breach.first, evidence.names)}",
     )
 
 

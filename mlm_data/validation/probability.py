@@ -1,4 +1,4 @@
-"""How likely chance is to give what was seen. Exact where numbers are whole; scipy would be the only other use of it."""
+"""How likely chance is to give what was seen; exact for counts. This is all that scipy would be needed for."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def _describe_sizes(sizes: NDArray[np.int32]) -> Floats:
     features = [a_size, b_size, total, np.abs(a_size - b_size), a_size * b_size, total == total.max()]
     columns = np.stack(features, axis=1).astype(np.float64)
     spread = columns.std(axis=0)
-    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    standard: Floats = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return standard
 
 
 def _name_frequent(pieces: NDArray[np.int32], learned: NDArray[np.int32]) -> Counts:
@@ -126,7 +127,7 @@ class Design:
     @property
     def width(self) -> int:
         """All columns."""
-        return self.numbers.shape[1] + self.columns
+        return int(self.numbers.shape[1]) + self.columns
 
     def scores(self, weights: Floats) -> Floats:
         """The matrix times a weight for each column, [rows]."""
@@ -173,7 +174,7 @@ def fit_logistic(design: Design, labels: Floats) -> Floats:
 
 
 def _solve(design: Design, curvature: Floats, penalty: Floats, target: Floats) -> Floats:
-    """Nearly x with (X' diag(curvature) X + diag(penalty)) x = target: conjugate gradients, each column to its scale."""
+    """Nearly x of (X' diag(curvature) X + diag(penalty)) x = target, by conjugate gradients, columns to scale."""
     scale = design.sums_of_squares(curvature) + penalty
     solution, residual = np.zeros_like(target), target
     direction = residual / scale

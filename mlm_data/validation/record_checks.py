@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.validation.checks import Rule
-from mlm_data.validation.instances import Counts, Flags, Instances, Trait, count_flags
+from mlm_data.validation.instances import Counts, Flags, Instances, Trait, any_in_row, count_flags, has_trait
 from mlm_data.validation.schema import Schema
-
 
 NO_LABELS = "there are no next_sentence_labels"
 NO_PREDICTIONS = "there are no masked_lm features"
@@ -52,21 +51,20 @@ class RecordCheck(Rule):
 
 
 def _breaks_input_mask(records: Instances) -> Flags:
-    is_text = records.values["input_mask"] == 1
-    return (is_text != records.in_text).any(axis=1) | (records.lengths == 0)
+    return any_in_row((records.mask == 1) != records.in_text) | (records.lengths == 0)
 
 
 def _breaks_padding_ids(records: Instances) -> Flags:
-    return ((records.ids != records.traits.pad_id) & ~records.in_text).any(axis=1)
+    return any_in_row((records.ids != records.traits.pad_id) & ~records.in_text)
 
 
 def _breaks_padding_types(records: Instances) -> Flags:
-    return ((records.values["input_type_ids"] != 0) & ~records.in_text).any(axis=1)
+    return any_in_row((records.types != 0) & ~records.in_text)
 
 
 def _breaks_type_ids(records: Instances) -> Flags:
-    of_b = records.column >= records.a_lengths[:, None]
-    return ((records.values["input_type_ids"] != of_b) & records.in_text).any(axis=1)
+    is_second = records.column >= records.a_lengths.astype(np.int32)[:, None]
+    return any_in_row((records.types != is_second) & records.in_text)
 
 
 def _breaks_cls(records: Instances) -> Flags:
@@ -74,8 +72,8 @@ def _breaks_cls(records: Instances) -> Flags:
 
 
 def _breaks_separators(records: Instances) -> Flags:
-    sep_id = records.traits.sep_id
-    return (_at(records.ids, records.a_lengths - 1) != sep_id) | (_at(records.ids, records.lengths - 1) != sep_id)
+    ends = (_at(records.ids, places) for places in (records.a_lengths - 1, records.lengths - 1))
+    return np.logical_or.reduce([end != records.traits.sep_id for end in ends])
 
 
 def _breaks_segments(records: Instances) -> Flags:
@@ -86,17 +84,13 @@ def _breaks_segments(records: Instances) -> Flags:
     if records.vocabulary is None:
         return is_empty
     # Documents may meet in the text, with [SEP] between them.
-    is_boundary = ((records.restored_traits & np.uint8(Trait.BOUNDARY)) != 0) & records.in_text
-    return is_empty | (is_boundary[:, 1:] & is_boundary[:, :-1]).any(axis=1)
+    is_boundary = records.has_trait(Trait.BOUNDARY) & records.in_text
+    return is_empty | any_in_row(is_boundary[:, 1:] & is_boundary[:, :-1])
 
 
 def _breaks_ids(records: Instances) -> Flags:
-    def outside(name: str) -> Flags:
-        ids = records.values[name]
-        found: Flags = (ids >= len(records.traits)) | (ids < 0)
-        return found.any(axis=1)
-
-    return outside("input_word_ids") | (outside("masked_lm_ids") if records.has_predictions else False)
+    columns = [records.ids, records.masked_ids] if records.has_predictions else [records.ids]
+    return np.logical_or.reduce([any_in_row((ids < 0) | (ids >= len(records.traits))) for ids in columns])
 
 
 def _breaks_labels(records: Instances) -> Flags:
@@ -104,18 +98,15 @@ def _breaks_labels(records: Instances) -> Flags:
 
 
 def _breaks_weights(records: Instances) -> Flags:
-    weights = records.values["masked_lm_weights"]
-    return (weights != (np.arange(weights.shape[1]) < records.counts[:, None])).any(axis=1)
+    return any_in_row(records.weights != (_slots(records) < records.counts[:, None]))
 
 
 def _breaks_unused_slots(records: Instances) -> Flags:
-    is_filled = (records.values["masked_lm_positions"] != 0) | (records.values["masked_lm_ids"] != 0)
-    return (is_filled & ~records.used).any(axis=1)
+    return any_in_row(((records.positions != 0) | (records.masked_ids != 0)) & ~records.used)
 
 
 def _breaks_order(records: Instances) -> Flags:
-    positions = records.values["masked_lm_positions"]
-    return ((positions[:, 1:] <= positions[:, :-1]) & records.used[:, 1:]).any(axis=1)
+    return any_in_row((records.positions[:, 1:] <= records.positions[:, :-1]) & records.used[:, 1:])
 
 
 def _breaks_positions(records: Instances) -> Flags:
@@ -125,32 +116,36 @@ def _breaks_positions(records: Instances) -> Flags:
 
 
 def _breaks_masks(records: Instances) -> Flags:
-    masks = count_flags(records.ids == records.traits.mask_id)
-    predicted = np.bincount(
-        records.used_rows[records.replacements == records.traits.mask_id], minlength=len(records)
-    )
-    return masks != predicted
+    mask_id = records.traits.mask_id
+    predicted = np.bincount(records.used_rows[records.replacements == mask_id], minlength=len(records))
+    return count_flags(records.ids == mask_id) != predicted
 
 
 def _breaks_restored_text(records: Instances) -> Flags:
-    # [MASK] where nothing is predicted is the business of another check, [SEP] between documents of "segments".
+    # [MASK] where nothing is predicted is the business of another check, [SEP] between documents that of "segments".
     kinds = Trait.PAD | Trait.CLS | (Trait.SEP if records.has_labels else 0)
-    is_special = (records.restored_traits & np.uint8(kinds) != 0) & records.in_text
-    at_ends = sum(_at(is_special, places) for places in (0 * records.lengths, records.a_lengths - 1, records.lengths - 1))
-    hidden = records.traits.look_up(records.originals) & np.uint8(Trait.SPECIAL) != 0
-    return (count_flags(is_special) != at_ends) | _having(records, hidden)
+    is_special = records.has_trait(kinds) & records.in_text
+    ends = (0 * records.lengths, records.a_lengths - 1, records.lengths - 1)
+    at_ends = np.add.reduce([_at(is_special, places) for places in ends])
+    is_hidden = has_trait(records.traits.look_up(records.originals), Trait.SPECIAL)
+    return (count_flags(is_special) != at_ends) | _having(records, is_hidden)
 
 
 def _breaks_replacements(records: Instances) -> Flags:
     now = records.replacements
-    is_ordinary = records.traits.look_up(now) & np.uint8(Trait.ORDINARY) != 0
+    is_ordinary = has_trait(records.traits.look_up(now), Trait.ORDINARY)
     is_random = (now != records.originals) & (now != records.traits.mask_id)
     return _having(records, is_random & ~is_ordinary)
 
 
 def _breaks_words(records: Instances) -> Flags:
     predicted = records.is_predicted
-    return (records.is_joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1])).any(axis=1)
+    return any_in_row(records.is_joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1]))
+
+
+def _slots(records: Instances) -> Counts:
+    """0 to P - 1."""
+    return np.arange(records.positions.shape[1])
 
 
 def _at(cells: NDArray[Any], places: Counts) -> Counts:
@@ -164,21 +159,48 @@ def _having(records: Instances, is_such: Flags) -> Flags:
     return np.bincount(records.used_rows[is_such], minlength=len(records)) > 0
 
 
+# fmt: off
 RECORD_CHECKS = (
-    RecordCheck("input mask", "input_mask is 1 for n tokens, then 0", _breaks_input_mask, is_structural=True),
-    RecordCheck("type ids", "input_type_ids are 0, and from the second segment on 1", _breaks_type_ids, is_structural=True),
-    RecordCheck("type ids of padding", "input_type_ids of padding are 0", _breaks_padding_types),
-    RecordCheck("segments", "no segment is empty", _breaks_segments, is_structural=True),
-    RecordCheck("labels", "next_sentence_labels are 0 or 1", _breaks_labels, needs_labels=True, is_structural=True),
-    RecordCheck("ids", "ids are those of the vocabulary", _breaks_ids, needs_vocabulary=True, is_structural=True),
-    RecordCheck("padding", "ids of padding are [PAD]", _breaks_padding_ids, needs_vocabulary=True),
-    RecordCheck("[CLS]", "[CLS] comes first", _breaks_cls, needs_vocabulary=True, is_structural=True),
-    RecordCheck("[SEP]", "[SEP] closes each segment", _breaks_separators, needs_vocabulary=True, is_structural=True),
+    RecordCheck(
+        "input mask", "input_mask is 1 for n tokens, then 0", _breaks_input_mask, is_structural=True,
+    ),
+    RecordCheck(
+        "type ids", "input_type_ids are 0, and from the second segment on 1", _breaks_type_ids, is_structural=True,
+    ),
+    RecordCheck(
+        "type ids of padding", "input_type_ids of padding are 0", _breaks_padding_types,
+    ),
+    RecordCheck(
+        "segments", "no segment is empty", _breaks_segments, is_structural=True,
+    ),
+    RecordCheck(
+        "labels", "next_sentence_labels are 0 or 1", _breaks_labels,
+        needs_labels=True, is_structural=True,
+    ),
+    RecordCheck(
+        "ids", "ids are those of the vocabulary", _breaks_ids,
+        needs_vocabulary=True, is_structural=True,
+    ),
+    RecordCheck(
+        "padding", "ids of padding are [PAD]", _breaks_padding_ids,
+        needs_vocabulary=True,
+    ),
+    RecordCheck(
+        "[CLS]", "[CLS] comes first", _breaks_cls,
+        needs_vocabulary=True, is_structural=True,
+    ),
+    RecordCheck(
+        "[SEP]", "[SEP] closes each segment", _breaks_separators,
+        needs_vocabulary=True, is_structural=True,
+    ),
     RecordCheck(
         "weights", "masked_lm_weights are 1 for k slots, then 0", _breaks_weights,
         needs_predictions=True, is_structural=True,
     ),
-    RecordCheck("unused slots", "positions and ids of unused slots are 0", _breaks_unused_slots, needs_predictions=True),
+    RecordCheck(
+        "unused slots", "positions and ids of unused slots are 0", _breaks_unused_slots,
+        needs_predictions=True,
+    ),
     RecordCheck(
         "order of positions", "masked_lm_positions ascend, each once", _breaks_order,
         needs_predictions=True, is_structural=True,
@@ -193,7 +215,8 @@ RECORD_CHECKS = (
     ),
     RecordCheck(
         "restored text", "with masked_lm_ids put back, no segment holds [PAD], [CLS], [SEP] or [MASK]",
-        _breaks_restored_text, needs_vocabulary=True, needs_predictions=True,
+        _breaks_restored_text,
+        needs_vocabulary=True, needs_predictions=True,
     ),
     RecordCheck(
         "random tokens", "random replacements are never special tokens, [UNK] or [unused] ones", _breaks_replacements,
@@ -203,4 +226,5 @@ RECORD_CHECKS = (
         "whole words", "the pieces of a word are predicted all or none", _breaks_words,
         needs_vocabulary=True, needs_predictions=True, needs_words=True,
     ),
-)  # fmt: skip
+)
+# fmt: on

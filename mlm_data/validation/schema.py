@@ -18,7 +18,9 @@ Kind = tuple[tuple[str, str, int], ...]
 def kind_of(values: Mapping[str, NDArray[Any]]) -> Kind:
     """Name, type and number of values of each feature of a record, or of many that have the same."""
     types = {"f": "float32", "O": "bytes"}
-    return tuple(sorted((name, types.get(array.dtype.kind, "int64"), array.shape[-1]) for name, array in values.items()))
+    return tuple(
+        sorted((name, types.get(array.dtype.kind, "int64"), array.shape[-1]) for name, array in values.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,7 @@ class Schema:
         return {name: values[own] for name, own in names.items() if own in values}
 
 
-def _common_size(
-    values: Mapping[str, NDArray[Any]], names: Mapping[str, str], width: Width, present: set[str]
-) -> int:
+def _common_size(values: Mapping[str, NDArray[Any]], names: Mapping[str, str], width: Width, present: set[str]) -> int:
     """How many values the features of this width have; 0 where one is missing or they differ."""
     features = [feature.v2 for feature in FEATURES if feature.width is width]
     sizes = {len(values[names[name]]) if name in present else 0 for name in features}

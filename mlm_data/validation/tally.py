@@ -98,7 +98,8 @@ class Tally:
     @property
     def labels(self) -> Counts:
         """Records by label, [2]."""
-        return self.lengths.sum(axis=1)
+        labels: Counts = self.lengths.sum(axis=1)
+        return labels
 
     @property
     def predicted(self) -> int:
@@ -186,7 +187,7 @@ def _select_by_position(records: Instances) -> Selection:
     rows, columns = np.divmod(np.flatnonzero(records.in_text & ~records.is_candidate), width)
 
     def over_candidates(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums over the records that have a candidate in a position: those that reach so far but for [CLS] and [SEP]."""
+        """By position, sums over the records that have a candidate there: those that reach so far, but for [SEP]."""
         ended = np.cumsum(np.bincount(records.lengths, weights, minlength=width + 1))[:width]
         found: NDArray[np.float64] = weights.sum() - ended - np.bincount(columns, weights[rows], minlength=width)
         return found

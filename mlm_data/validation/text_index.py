@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mlm_data.records import TokenizedDocument
-from mlm_data.validation.instances import Counts, Flags
+from mlm_data.validation.instances import Counts, Flags, any_in_row
 
 _WINDOW_AT_MOST = 8  # tokens; few texts have so many in common
 _MULTIPLIERS = np.random.Generator(np.random.PCG64(1)).integers(2**31, size=_WINDOW_AT_MOST, dtype=np.uint32) * 2 + 1
@@ -85,7 +85,9 @@ class TextIndex:
         self._multipliers = _MULTIPLIERS[: self._window]
         sentences = np.concatenate([[], *(np.diff(document.sentence_offsets) for document in documents)])
         self.sentence_starts = np.concatenate([[0], np.cumsum(sentences, dtype=np.int64)])
-        self.document_starts = np.concatenate([[0], np.cumsum([len(document.ids) for document in documents], dtype=int)])
+        self.document_starts = np.concatenate(
+            [[0], np.cumsum([len(document.ids) for document in documents], dtype=int)]
+        )
         # Behind the end lies as much as any segment reaches.
         ids = [*(document.ids for document in documents), np.zeros(room + 2, np.uint16)]
         self._ids = np.concatenate(ids).astype(np.uint32)
@@ -117,9 +119,9 @@ class TextIndex:
         """Whether each segment stands at its place; at none that is negative or reaches past the end."""
         inside = (places >= 0) & (places + segments.sizes <= self.tokens)
         here = _windows(self._ids, np.where(inside, places, 0), segments.width)
-        is_same = here == _windows(segments.tokens, segments.starts, segments.width)
-        is_same |= np.arange(segments.width) >= segments.sizes[:, None]
-        return inside & is_same.all(axis=1)
+        differs = here != _windows(segments.tokens, segments.starts, segments.width)
+        differs &= np.arange(segments.width) < segments.sizes[:, None]
+        return inside & ~any_in_row(differs)
 
     def find_from(self, segments: Segments, least: Counts) -> Counts:
         """The first place of each segment that is not before a certain one, int64; -1 where there is none."""

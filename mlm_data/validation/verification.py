@@ -102,9 +102,7 @@ class _Examined:
 def _examine_group(examiner: Examiner, tokens: Tokens | None, group: _Group) -> _Examined:
     text = None
     if tokens and group.bucket:
-        text = BucketText(
-            tokens.documents(group.bucket), examiner.schema.width, is_swapped=tokens.is_swapped
-        )
+        text = BucketText(tokens.documents(group.bucket), examiner.schema.width, is_swapped=tokens.is_swapped)
     reports = tuple((number, examiner.examine(path, number, text)) for number, path in group.shards)
     return _Examined(reports, text.coverage() if text else Coverage())
 
@@ -123,10 +121,8 @@ def _examine_all(examine: functools.partial[_Examined], groups: Sequence[_Group]
 def _common_directory(shards: Sequence[Shard]) -> str:
     directories = sorted({shard.directory for shard in shards})
     if len(directories) > 1:
-        raise RequestError(
-            f"got shards of {len(directories)} directories ({directories[0] or '.'}, {directories[1] or '.'}); expected "
-            f"those of one dataset"
-        )
+        named = ", ".join(directory or "." for directory in directories[:3])
+        raise RequestError(f"got shards of {len(directories)} directories ({named}); expected those of one dataset")
     return directories[0]
 
 
@@ -148,9 +144,7 @@ def _open_tokens(storage: Storage, directory: str, claims: Claims) -> Tokens:
     return open_tokens(storage, directory, claims)
 
 
-def _make_examiner(
-    storage: Storage, shards: Sequence[Shard], claims: Claims, schema: Schema, size: int
-) -> Examiner:
+def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, schema: Schema, size: int) -> Examiner:
     vocabulary = shards[0].vocabulary
     checks = tuple(
         check
