@@ -1,4 +1,4 @@
-"""Datasets that several modules of tests spoil."""
+"""What all tests share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.datasets import Dataset, make_dataset
+
+# No test measures time.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

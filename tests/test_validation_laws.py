@@ -23,6 +23,7 @@ from tests.datasets import (
 )
 from tests.making import random_documents
 
+
 def is_candidate(batch: InstanceBatch) -> np.ndarray:
     column = np.arange(batch.input_word_ids.shape[1])
     return (column < batch.lengths[:, None]) & ~np.isin(batch.input_word_ids, (CLS, SEP))

@@ -132,7 +132,7 @@ class _Walk:
             entry_end = self._take_message(_ENTRY)
             name = self._take_name(self._take_message(_ENTRY_KEY))
             self._require(self._take_message(_ENTRY_VALUE) == entry_end)
-            tag = int(self._content[self._place[0]])
+            tag = int(self._content[self._place[0]]) if self._in_step[0] else 0
             if tag not in (_FLOAT_LIST, _INT64_LIST):
                 self._in_step[0] = False
                 break

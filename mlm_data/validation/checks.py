@@ -59,7 +59,8 @@ class Rule:
     def tested(self, p_values: Sequence[float], *, observed: str, expected: str) -> Check:
         """It was checked by one or more tests, each at its share of alpha (Bonferroni)."""
         least = min(1.0, min(p_values) * len(p_values))
-        return self.decided(is_sound=least >= ALPHA, observed=observed, expected=expected, detail=f"p = {least:.2g}")
+        told = f"p = {least:.2g}" if least else "p < 1e-300"
+        return self.decided(is_sound=least >= ALPHA, observed=observed, expected=expected, detail=told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,8 @@ def has_trait(traits: NDArray[np.uint8], trait: int) -> Flags:
 
 def any_in_row(flags: Flags) -> Flags:
     """Whether any is set in each row, bool [rows]."""
-    found: Flags = np.logical_or.reduce(flags, axis=1)
+    # In sound data none is, and that is seen many times faster in all rows at once.
+    found: Flags = np.logical_or.reduce(flags, axis=1) if flags.any() else np.zeros(len(flags), np.bool_)
     return found
 
 

@@ -13,9 +13,11 @@ _STYLES = {Verdict.OK: "green", Verdict.VIOLATED: "bold red", Verdict.NOT_MADE: 
 
 def print_verification(console: Console, verification: Verification) -> None:
     """Prints a table of all checks, then one line that sums them up."""
-    table = Table()
-    for column in ("check", "observed", "expected", "verdict"):
-        table.add_column(column, overflow="fold")
+    table = Table(expand=True)
+    table.add_column("check", ratio=3)
+    table.add_column("observed", ratio=3, overflow="fold")
+    table.add_column("expected", ratio=2)
+    table.add_column("verdict", no_wrap=True)
     for check in verification.checks:
         style = _STYLES[check.verdict]
         observed = Text(check.observed)
@@ -24,4 +26,5 @@ def print_verification(console: Console, verification: Verification) -> None:
         name = Text.assemble((check.name, "bold"), "\n", (check.explanation, "dim"))
         table.add_row(name, observed, Text(check.expected), Text(check.verdict, style))
     console.print(table)
-    console.print(Text(verification.summary(), _STYLES[Verdict.OK if verification.is_sound else Verdict.VIOLATED]))
+    style = _STYLES[Verdict.OK if verification.is_sound else Verdict.VIOLATED]
+    console.print(Text(verification.summary(), style), soft_wrap=True)
