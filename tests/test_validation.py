@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 
@@ -12,6 +13,7 @@ from mlm_data.examples import encode_batch
 from mlm_data.inspection import RequestError
 from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
+from pipelines.inspect_shards import main
 from tests.datasets import (
     STORAGE,
     VOCABULARY,
@@ -39,7 +41,7 @@ def test_the_number_of_processes_changes_nothing(dataset, monkeypatch):
     options = {"tokens_dir": str(dataset.tokens_dir)}
     two = verify([str(dataset.directory)], STORAGE, processes=2, **options)
     assert two == check(dataset, **options)
-    assert violated(two) == {"label 1 in the documents", "label share", "label share by shard"}
+    assert violated(two) == {"label 1 is true", "label share", "label share by shard"}
 
 
 def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
@@ -53,7 +55,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word length"}
     no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
     assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
-    no_tokens = {"label 0 in the documents", "label 1 in the documents", "coverage"}
+    no_tokens = {"label 0 is true", "label 1 is true", "coverage"}
     assert {name for name, reason in reasons.items() if "--tokens_dir" in reason} == no_tokens
     no_manifest = {"manifest", "statistics", "documents"}
     assert {name for name, reason in reasons.items() if "manifest.json" in reason} == no_manifest
@@ -104,3 +106,44 @@ def test_without_a_record_there_is_nothing_to_verify(tmp_path):
     (tmp_path / "empty.tfrecord").write_bytes(b"no shard at all")
     with pytest.raises(ShardError, match=r"the first problem: .*the checksum of its length is wrong"):
         verify([str(tmp_path)], STORAGE, processes=1)
+
+
+def test_the_program_shows_all_checks_and_ends_with_their_sum(dataset, capsys):
+    assert main([str(dataset.directory), "--verify"]) == 0
+    *table, last = capsys.readouterr().out.splitlines()
+    assert last.endswith("none violated")
+    assert f"{sum(len(batch) for batch in dataset.batches):,} records in 6 shards" in last
+    shown = "\n".join(table)
+    for found in check(dataset).checks:
+        assert found.name in shown
+
+
+def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
+    dataset.spoil(3, lambda columns: columns["next_sentence_labels"].fill(2))
+    assert main([str(dataset.directory), "--verify", "--json", "--processes", "1"]) == 1
+    written = json.loads(capsys.readouterr().out)
+    assert written["is_sound"] is False
+    (violation,) = (found for found in written["checks"] if found["verdict"] == "VIOLATED")
+    assert violation["name"] == "labels"
+    assert violation["detail"] == f"first: {dataset.names[3]}:0"
+    assert main([str(dataset.directory), "--verify"]) == 1
+    assert "VIOLATED: labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{0}", "--tokens_dir", "{0}"], "of use with --verify only"),
+        (["{0}", "--verify", "--tokens_dir", "{0}"], "holds no tokens"),
+        (["{0}", "--verify", "--limit", "3"], "not allowed with argument"),
+        (["{0}/nothing", "--verify"], "no such file"),
+    ],
+)
+def test_wrong_usage_is_status_2(dataset, capsys, arguments, message):
+    try:
+        status = main([argument.format(dataset.directory) for argument in arguments])
+    except SystemExit as exit_:
+        status = exit_.code
+    captured = capsys.readouterr()
+    assert (status, captured.out) == (2, "")
+    assert message in captured.err

@@ -47,9 +47,9 @@ def take_b_from_the_same_document(dataset: Dataset) -> dict[int, Any]:
 @pytest.mark.parametrize(
     ("spoil", "names"),
     [
-        (lambda dataset: flip_labels(dataset, 0.02), {"label 0 in the documents", "label 1 in the documents"}),
-        (take_b_from_the_same_document, {"label 1 in the documents"}),
-        (swap_records, {"label 0 in the documents", "label 1 in the documents"}),
+        (lambda dataset: flip_labels(dataset, 0.02), {"label 0 is true", "label 1 is true"}),
+        (take_b_from_the_same_document, {"label 1 is true"}),
+        (swap_records, {"label 0 is true", "label 1 is true"}),
     ],
 )
 def test_labels_that_are_not_true_are_caught_with_the_documents(dataset, spoil, names):
@@ -97,4 +97,4 @@ def test_swapped_sentences_are_borne_out_by_the_documents(sound_dataset, tmp_pat
     assert violated(found) <= {"coverage"}, "half of the pairs are not in it"
     swapped.write(flip_labels(swapped, 0.1), objective="sop", label_meanings={"0": "B follows A", "1": "A follows B"})
     found = check(swapped, tokens_dir=str(swapped.tokens_dir))
-    assert {"label 0 in the documents", "label 1 in the documents"} <= violated(found)
+    assert {"label 0 is true", "label 1 is true"} <= violated(found)

@@ -13,8 +13,8 @@ from mlm_data.validation.instances import Counts, Flags, Instances
 from mlm_data.validation.text_index import Segments, TextIndex
 
 LABELS_TRUE = (
-    Rule("label 0 in the documents", "the documents bear out what label 0 says"),
-    Rule("label 1 in the documents", "the documents bear out what label 1 says"),
+    Rule("label 0 is true", "the documents bear out what label 0 says"),
+    Rule("label 1 is true", "the documents bear out what label 1 says"),
 )
 COVERAGE = Rule("coverage", "every document that was kept is in the shards")
 

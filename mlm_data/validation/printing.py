@@ -14,7 +14,7 @@ _STYLES = {Verdict.OK: "green", Verdict.VIOLATED: "bold red", Verdict.NOT_MADE: 
 def print_verification(console: Console, verification: Verification) -> None:
     """Prints a table of all checks, then one line that sums them up."""
     table = Table(expand=True)
-    table.add_column("check", ratio=3)
+    table.add_column("check", ratio=3, min_width=24)
     table.add_column("observed", ratio=3, overflow="fold")
     table.add_column("expected", ratio=2)
     table.add_column("verdict", no_wrap=True)
