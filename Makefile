@@ -12,12 +12,13 @@ GARDEN_VENV := .venv-model-garden
 GARDEN_NEEDS := tf-models-official==2.20.0 pyarrow 'setuptools<82'
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-model-garden check-tfds
+.PHONY: help demo test lint types unit bench clean check-model-garden check-seeds check-tfds
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
 	@echo "make test                 set up and run linters, type checker and tests"
 	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
+	@echo "make check-seeds          let the validator pass sound datasets of a hundred seeds"
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
 	@echo "make clean                delete environments and outputs"
@@ -48,6 +49,9 @@ types: $(VENV)/made-dev
 
 unit: $(VENV)/made-dev
 	$(BIN)/pytest
+
+check-seeds: $(VENV)/made-dev
+	SEEDS=100 $(BIN)/pytest tests/test_validation.py -k sound_datasets
 
 # Checkouts of the baselines are named in BENCH (--bert DIR, --lddl DIR); those that are not are reported as missing.
 bench: $(VENV)/made-dev

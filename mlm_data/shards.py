@@ -9,12 +9,12 @@ import math
 import secrets
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import IO, BinaryIO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import google_crc32c
 import numpy as np
@@ -26,6 +26,9 @@ from zlib_ng import zlib_ng
 from mlm_data import chance
 from mlm_data.records import EncodedBatch
 from mlm_data.storage import Storage
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -41,6 +44,7 @@ Checksum = TypeVar("Checksum", int, NDArray[np.int64])
 # On encoded records, three times as fast as zlib's default level at nearly its ratio.
 _GZIP_LEVEL = 2
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip header, which then holds no time and no name
+_BYTES_PER_BATCH = 2_000_000  # of records read at once; what is made of them stays near the processor's cache
 
 
 class ShardError(ValueError):
@@ -143,10 +147,7 @@ def read_records(storage: Storage, path: str) -> Iterator[bytes]:
         OSError: the file cannot be read.
     """
     with storage.open_for_reading(path) as raw:
-        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
-        # TensorFlow names no suffix; three bytes, since a record of 35,615 bytes begins with the first two.
-        is_gzip = buffered.peek(3)[:3] == b"\x1f\x8b\x08"
-        file = cast(IO[bytes], gzip.GzipFile(fileobj=buffered) if is_gzip else buffered)
+        file = _decompressed(raw)
         number = 0
         try:
             while header := file.read(_HEADER.size):
@@ -154,6 +155,14 @@ def read_records(storage: Storage, path: str) -> Iterator[bytes]:
                 number += 1
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ShardError(f"{path}, record {number}: the gzip stream is damaged ({error})") from error
+
+
+def _decompressed(raw: BinaryIO) -> IO[bytes]:
+    """The file without its compression, if it has any; TensorFlow names no suffix, so its first bytes tell."""
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
+    # Three bytes, since a record of 35,615 bytes begins with the first two.
+    is_gzip = buffered.peek(3)[:3] == b"\x1f\x8b\x08"
+    return cast(IO[bytes], gzip.GzipFile(fileobj=buffered) if is_gzip else buffered)
 
 
 def _read_record(file: IO[bytes], header: bytes, place: str) -> bytes:
@@ -193,8 +202,12 @@ def _byte_strings(data: bytes, offsets: NDArray[np.int64]) -> pa.BinaryArray:
 
 @lru_cache(maxsize=65_536)  # records of one dataset have a few hundred lengths
 def _header(length: int) -> bytes:
-    packed = length.to_bytes(8, "little")
-    return packed + _CHECKSUM.pack(_masked_checksum(packed))
+    return _HEADER.pack(length, _length_checksum(length))
+
+
+@lru_cache(maxsize=65_536)
+def _length_checksum(length: int) -> int:
+    return _masked_checksum(length.to_bytes(8, "little"))
 
 
 def _masked_checksum(data: bytes) -> int:
@@ -205,3 +218,122 @@ def _masked_checksum(data: bytes) -> int:
 def _mask(checksum: Checksum) -> Checksum:
     """Rotates and offsets a checksum, or an array of them, as TensorFlow's core/lib/hash/crc32c.h does."""
     return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FramedBatch:
+    """Records as they lie in a file, between their lengths and checksums.
+
+    Attributes:
+        data: some of the file.
+        starts: where each record begins in `data`, int64, shape [records].
+        ends: where each ends.
+        checksums: of each, masked as the file holds it, int64.
+    """
+
+    data: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    checksums: NDArray[np.int64]
+
+
+class ShardReader:
+    """Reads a TFRecord file, gzip'd or not, thousands of records at a time; the counterpart of `write_shard`.
+
+    Args:
+        storage: where it lies.
+        path: of the file.
+    """
+
+    def __init__(self, storage: Storage, path: str) -> None:
+        self._storage, self._path = storage, path
+        self._digest, self._size, self._records = hashlib.sha256(), 0, 0
+
+    @property
+    def found(self) -> WrittenShard:
+        """The file as it was found to be, once all batches were read."""
+        name = self._path.rpartition("/")[2]
+        return WrittenShard(name, self._records, self._size, self._digest.hexdigest())
+
+    def batches(self) -> Iterator[FramedBatch]:
+        """All records in order.
+
+        Raises:
+            ShardError: as `read_records`, once all records before the damage were given.
+            OSError: the file cannot be read.
+        """
+        with self._storage.open_for_reading(self._path) as raw, _Tap(raw, self._take_note) as tap:
+            file, rest = _decompressed(cast(BinaryIO, tap)), b""
+            try:
+                while some := file.read(_BYTES_PER_BATCH):
+                    data = rest + some
+                    batch, damage, used = _unframe(data)
+                    yield from self._checked(batch, damage)
+                    rest = data[used:]
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise self._error(f"the gzip stream is damaged ({error})") from error
+        if rest:
+            raise self._error("the file ends within a record")
+
+    def _take_note(self, content: memoryview) -> None:
+        self._digest.update(content)
+        self._size += len(content)
+
+    def _checked(self, batch: FramedBatch, damage: str) -> Iterator[FramedBatch]:
+        """The sound records of a batch; an error if there are others."""
+        data, bounds = batch.data, zip(batch.starts.tolist(), batch.ends.tolist(), strict=True)
+        checksums = np.array([google_crc32c.value(data[start:end]) for start, end in bounds], np.int64)
+        wrong = np.flatnonzero(_mask(checksums) != batch.checksums)
+        if len(wrong):
+            first = int(wrong[0])
+            damage = (
+                f"the checksum of its {batch.ends[first] - batch.starts[first]} bytes is wrong; the file is damaged"
+            )
+            batch = FramedBatch(data, batch.starts[:first], batch.ends[:first], batch.checksums[:first])
+        self._records += len(batch.starts)
+        if len(batch.starts):
+            yield batch
+        if damage:
+            raise self._error(damage)
+
+    def _error(self, what: str) -> ShardError:
+        return ShardError(f"{self._path}, record {self._records}: {what}")
+
+
+class _Tap(io.RawIOBase):
+    """A file that tells of every byte read from it."""
+
+    def __init__(self, file: BinaryIO, tell: Callable[[memoryview], None]) -> None:
+        self._file, self._tell = file, tell
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer)
+        content = self._file.read(len(room))
+        room[: len(content)] = content
+        self._tell(memoryview(content))
+        return len(content)
+
+
+def _unframe(data: bytes) -> tuple[FramedBatch, str, int]:
+    """The whole records at the beginning of some bytes, what is wrong with the next one, and how many bytes they fill.
+
+    Their checksums are those of the file; whether they fit is not looked at.
+    """
+    starts, damage, place = [], "", 0
+    while place + _HEADER.size <= len(data):
+        length, checksum = _HEADER.unpack_from(data, place)
+        if checksum != _length_checksum(length):
+            damage = "the checksum of its length is wrong; this is no TFRecord file, or a damaged one"
+            break
+        end = place + _HEADER.size + length + _CHECKSUM.size
+        if end > len(data):
+            break
+        starts.append(place + _HEADER.size)
+        place = end
+    first = np.array(starts, np.int64)
+    ends = np.append(first[1:] - _HEADER.size, place)[: len(first)] - _CHECKSUM.size
+    footers = np.frombuffer(data, np.uint8).take(ends[:, None] + np.arange(_CHECKSUM.size))
+    return FramedBatch(data, first, ends, footers.view("<u4")[:, 0].astype(np.int64)), damage, place

@@ -39,10 +39,10 @@ def claim_store(storage: Storage, directory: str, fingerprint: str) -> bool:
         SettingsError: it holds other tokens, or something else.
         OSError: it cannot be written to.
     """
-    if storage.match(f"{directory}/{_MARK}"):
-        with storage.open_for_reading(f"{directory}/{_MARK}") as file:
-            if file.read().decode("utf-8", "replace").strip() == fingerprint:
-                return True
+    found = read_fingerprint(storage, directory)
+    if found == fingerprint:
+        return True
+    if found is not None:
         message = f"--tokens_dir {directory} holds the tokens of other text or settings; choose another directory"
         raise SettingsError(message)
     if storage.match(f"{directory}/*"):
@@ -51,6 +51,14 @@ def claim_store(storage: Storage, directory: str, fingerprint: str) -> bool:
     with atomic_file(storage, directory, _MARK) as file:
         file.write(fingerprint.encode() + b"\n")
     return False
+
+
+def read_fingerprint(storage: Storage, directory: str) -> str | None:
+    """Which tokens a directory holds, as `config.tokens_fingerprint` names them; None if it is no store."""
+    if not storage.match(f"{directory}/{_MARK}"):
+        return None
+    with storage.open_for_reading(f"{directory}/{_MARK}") as file:
+        return file.read().decode("utf-8", "replace").strip()
 
 
 @dataclass(frozen=True, slots=True)

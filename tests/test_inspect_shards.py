@@ -115,7 +115,7 @@ def test_foreign_shards_take_a_vocabulary_and_flags_their_dashes(dataset, tmp_pa
         (["{0}", "--index", "7:0"], "got shard 7; expected shards 0 to 1"),
         (["{0}", "--vocab_file", "{0}/../none.txt"], "none.txt cannot be read: No such file"),
         (["{0}", "--vocab_file", "{0}/../short.txt"], "short.txt has 114 entries; expected 504"),
-        (["{0}", "--limit", "0"], "expected a number of records, 1 or more"),
+        (["{0}", "--limit", "0"], "expected a number, 1 or more"),
         (["{0}", "--index", "3"], "expected SHARD:RECORD"),
         (["{0}", "--limits", "3"], "unknown flag --limits; did you mean --limit?"),
         ([], "required: PATH"),

@@ -14,6 +14,7 @@ from mlm_data.records import EncodedBatch
 from mlm_data.shards import (
     UNFINISHED,
     ShardError,
+    ShardReader,
     assign_bucket,
     assign_split,
     choose_buckets,
@@ -37,6 +38,27 @@ def test_records_come_back_as_written(tmp_path_factory, batches, compression):
     read = list(read_records(STORAGE, f"{directory}/{name}"))
     assert read == [record for batch in batches for record in batch]
     assert shard.records == len(read)
+    reader = ShardReader(STORAGE, f"{directory}/{name}")
+    assert read_in_batches(reader) == read
+    assert reader.found == shard
+
+
+def read_in_batches(reader: ShardReader) -> list[bytes]:
+    return [
+        batch.data[start:end]
+        for batch in reader.batches()
+        for start, end in zip(batch.starts.tolist(), batch.ends.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("bytes_per_batch", [1, 7, 100, 1000])
+def test_records_may_be_cut_by_the_end_of_a_batch(tmp_path, monkeypatch, bytes_per_batch):
+    monkeypatch.setattr("mlm_data.shards._BYTES_PER_BATCH", bytes_per_batch)
+    records = [bytes([number]) * (number % 90) for number in range(256)]
+    shard = write_shard(STORAGE, str(tmp_path), "x.tfrecord", [encoded(records)])
+    reader = ShardReader(STORAGE, str(tmp_path / "x.tfrecord"))
+    assert read_in_batches(reader) == records
+    assert reader.found == shard
 
 
 def test_a_shard_that_fails_leaves_nothing(tmp_path):
@@ -76,6 +98,8 @@ def test_damage_is_found_and_placed(tmp_path_factory, name, data):
         return
     with pytest.raises(ShardError, match=f"record {int(place >= 21)}"):
         list(read_records(STORAGE, f"{directory}/{name}"))
+    with pytest.raises(ShardError, match=f"record {int(place >= 21)}"):
+        read_in_batches(ShardReader(STORAGE, f"{directory}/{name}"))
 
 
 def test_buckets_are_even_and_finer_ones_nest_in_coarser():

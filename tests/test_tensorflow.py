@@ -7,9 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from mlm_data.examples import FEATURES, Width, encode_batch, feature_values, features_of
+from mlm_data.examples import FEATURES, Width, decode_batch, encode_batch, feature_values, features_of
 from mlm_data.records import InstanceBatch
-from mlm_data.shards import write_shard
+from mlm_data.shards import ShardReader, write_shard
 from mlm_data.storage import LocalStorage
 
 WIDTHS = {Width.SEQUENCE: 64, Width.PREDICTIONS: 9, Width.ONE: 1}
@@ -69,3 +69,21 @@ def test_files_are_read_by_tf_data_and_parse_example(tf, batch, tmp_path, compre
     assert len(parsed) == 2
     for feature in FEATURES:
         assert (parsed[1][feature.v2].numpy() == feature_values(batch)[feature.v2]).all()
+
+
+def test_records_tensorflow_writes_are_decoded_in_batches(tf, batch, tmp_path):
+    values, path = feature_values(batch), str(tmp_path / "x.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for row in range(len(batch)):
+            example = tf.train.Example()
+            for feature in FEATURES:
+                kind = example.features.feature[feature.v1]
+                kind = kind.float_list if feature.dtype == "float32" else kind.int64_list
+                kind.value.extend(values[feature.v2][row].tolist())
+            writer.write(example.SerializeToString())
+    (framed,) = ShardReader(LocalStorage(), path).batches()
+    decoded = decode_batch(framed.data, framed.starts, framed.ends)
+    for group in decoded.groups:
+        for feature in FEATURES:
+            assert (group.columns[feature.v1] == values[feature.v2][group.rows]).all()
+    assert sum(len(group.rows) for group in decoded.groups) == len(batch)

@@ -50,6 +50,11 @@ class Shard:
         return self.path.rpartition("/")[2]
 
     @property
+    def directory(self) -> str:
+        """Where it lies, with the slash; empty for the current directory."""
+        return _directory(self.path)
+
+    @property
     def number(self) -> int | None:
         """The number in its name, as in train-00007-of-00032.tfrecord."""
         match = _NUMBER.search(self.name)

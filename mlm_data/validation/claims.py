@@ -1,0 +1,105 @@
+"""What a dataset says of itself, as far as it does."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mlm_data.config import Settings, SettingsError, tokens_fingerprint
+from mlm_data.dataset_directory import CONFIG
+from mlm_data.manifest import Manifest
+from mlm_data.shards import TRAIN
+from mlm_data.statistics import STATISTICS
+from mlm_data.storage import Storage
+
+
+class BucketPlace(NamedTuple):
+    """A bucket of documents: its split, its number, and how many there are in the split."""
+
+    split: str
+    number: int
+    buckets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """A dataset by its own words; None is what nobody says.
+
+    Attributes:
+        directory: where it lies, with a slash at the end; empty for the current one.
+        manifest: its manifest.
+        masking: see `MaskingSettings`.
+        masked_lm_prob: share of a record's tokens that are predicted.
+        mask_token_prob: share of these that become [MASK].
+        random_token_prob: share of these that become another token.
+        statistics: the content of its `statistics.json`.
+        tokens: fingerprint of the token store it was made from.
+        validation_fraction: share of the documents in validation shards.
+    """
+
+    directory: str
+    manifest: Manifest | None = None
+    masking: str | None = None
+    masked_lm_prob: float | None = None
+    mask_token_prob: float = 0.8  # here and below Devlin et al. 2019, appendix A.1, where nobody says otherwise
+    random_token_prob: float = 0.1
+    statistics: Mapping[str, Any] | None = None
+    tokens: str | None = None
+    validation_fraction: float | None = None
+
+    def bucket_of(self, name: str) -> BucketPlace | None:
+        """The bucket a shard was made from; None where nobody says."""
+        for split, shards in self.manifest.shards.items() if self.manifest else ():
+            names = [shard.name for shard in shards]
+            if name in names:
+                # Pass p of bucket b is shard p * buckets + b.
+                buckets = len(names) // (self.manifest.dupe_factor if self.manifest and split == TRAIN else 1)
+                return BucketPlace(split, names.index(name) % buckets, buckets)
+        return None
+
+
+def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> Claims:
+    """What the files beside the shards say; without a manifest they are taken to say nothing.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    if manifest is None:
+        return Claims(directory)
+    config = _read_json(storage, directory + CONFIG) or {}
+    settings = config.get("settings", {})
+    said = {name: getattr(manifest, name, settings.get(name)) for name in _SHARES}
+    return Claims(
+        directory,
+        manifest,
+        manifest.masking,
+        statistics=_read_json(storage, directory + STATISTICS),
+        tokens=_name_tokens(config, manifest),
+        validation_fraction=settings.get("validation_fraction"),
+        **{name: share for name, share in said.items() if share is not None},
+    )
+
+
+_SHARES = ("masked_lm_prob", "mask_token_prob", "random_token_prob")
+
+
+def _read_json(storage: Storage, path: str) -> dict[str, Any] | None:
+    if not storage.match(glob.escape(path)):
+        return None
+    with storage.open_for_reading(path) as file:
+        try:
+            values = json.load(file)
+        except ValueError:
+            return None
+    return values if isinstance(values, dict) else None
+
+
+def _name_tokens(config: Mapping[str, Any], manifest: Manifest) -> str | None:
+    try:
+        settings = Settings.from_flags(config["settings"])
+        return tokens_fingerprint(settings, manifest.vocab_sha256, config["inputs"])
+    except (SettingsError, KeyError, TypeError):
+        return None  # of another version

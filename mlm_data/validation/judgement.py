@@ -1,0 +1,214 @@
+"""From what was found in the shards to verdicts, in the order of the data: files, records, all records together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+
+from mlm_data.storage import Storage
+from mlm_data.validation import file_checks, statistical_checks
+from mlm_data.validation.checks import Check, Rule, Verdict
+from mlm_data.validation.claims import Claims
+from mlm_data.validation.corpus_checks import COVERAGE, LABELS_TRUE, Coverage
+from mlm_data.validation.examination import FEATURES, REPEATS, Breach, ShardReport
+from mlm_data.validation.overlap import OVERLAP, check_overlap
+from mlm_data.validation.places import describe_place
+from mlm_data.validation.probe import SURFACE, check_surface
+from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RECORD_CHECKS
+from mlm_data.validation.schema import Schema
+from mlm_data.validation.statistical_checks import (
+    LABEL_SHARE,
+    LABELS_BY_A,
+    LABELS_BY_B,
+    LABELS_BY_LENGTH,
+    LABELS_BY_SHARD,
+    NUMBER,
+    POSITIONS,
+    RANDOM_TOKENS,
+    REPLACEMENTS,
+    WORD_LENGTHS,
+)
+from mlm_data.validation.tally import Tally
+from mlm_data.vocabulary import Vocabulary
+
+_NO_TOKENS = "needs the documents; name their tokens with --tokens_dir DIR"
+_NO_RECORDS = "no record is sound enough to count"
+
+_WORDS_TO_JUDGE = 100  # predicted pieces of longer words, all with the rest of their word, that cannot be chance
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a dataset once all shards are read.
+
+    Attributes:
+        storage: where it lies.
+        names: of the shards.
+        claims: what it says of itself.
+        schema: of its records.
+        vocabulary: of its ids; None where none is known.
+        reports: of the shards, in the order of `names`.
+        coverage: of the documents it was made from; None where they are not known.
+    """
+
+    storage: Storage
+    names: tuple[str, ...]
+    claims: Claims
+    schema: Schema
+    vocabulary: Vocabulary | None
+    reports: tuple[ShardReport, ...]
+    coverage: Coverage | None
+
+    @property
+    def records(self) -> int:
+        """Records that could be read."""
+        return sum(report.records for report in self.reports)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """All records that break no structural rule, counted."""
+        return reduce(add, (report.tally for report in self.reports))
+
+    @cached_property
+    def masking(self) -> str:
+        """As the manifest says; else judged by whether a word was ever predicted in part."""
+        if self.claims.masking:
+            return self.claims.masking
+        is_whole = self.tally.joined >= _WORDS_TO_JUDGE and not self.tally.split_words
+        return "whole_word" if is_whole else "token"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all records of all shards of the dataset were counted."""
+        manifest = self.claims.manifest
+        listed = sum(len(shards) for shards in manifest.shards.values()) if manifest else 0
+        is_read = len(self.reports) == listed and all(report.found for report in self.reports)
+        return is_read and self.records == self.tally.records
+
+
+def judge(evidence: Evidence) -> Iterator[Check]:
+    """All checks."""
+    yield from _judge_files(evidence)
+    yield from _judge_records(evidence)
+    yield from _judge_documents(evidence)
+    yield from _judge_predictions(evidence)
+    yield from _judge_labels(evidence)
+
+
+def _judge_files(evidence: Evidence) -> Iterator[Check]:
+    claims, reports, names = evidence.claims, evidence.reports, evidence.names
+    yield file_checks.check_files(reports)
+    yield file_checks.check_shard_set(evidence.storage, claims.directory, names, claims.manifest)
+    yield file_checks.check_manifest(reports, claims.manifest)
+    yield file_checks.check_vocabulary(evidence.vocabulary, claims.manifest)
+    yield file_checks.check_distinct_shards(reports, names)
+    tallies = file_checks.split_tallies(claims, names, reports)
+    yield file_checks.check_statistics(tallies, claims, is_whole=evidence.is_whole)
+
+
+def _judge_records(evidence: Evidence) -> Iterator[Check]:
+    yield _judge_features(evidence)
+    yield _judge_breach(evidence, REPEATS)
+    for check in RECORD_CHECKS:
+        reason = check.why_not(evidence.schema, evidence.claims.masking, has_vocabulary=evidence.vocabulary is not None)
+        yield check.not_made(reason) if reason else _judge_breach(evidence, check)
+
+
+def _judge_features(evidence: Evidence) -> Check:
+    """Whether all records have the features of the first one, and this one those of the manifest."""
+    schema, manifest = evidence.schema, evidence.claims.manifest
+    check = _judge_breach(evidence, FEATURES)
+    if manifest is None or check.verdict is Verdict.VIOLATED:
+        return check
+    found = (schema.feature_names, schema.width, schema.slots, schema.has_labels)
+    slots = manifest.max_predictions_per_seq if schema.slots else 0
+    listed = (manifest.feature_names, manifest.max_seq_length, slots, bool(manifest.label_meanings))
+    told = "{} names, {} tokens, {} predictions, labels: {}"
+    return FEATURES.decided(is_sound=found == listed, observed=told.format(*found), expected=told.format(*listed))
+
+
+def _judge_breach(evidence: Evidence, rule: Rule) -> Check:
+    breach = sum((report.breaches.get(rule.name, Breach()) for report in evidence.reports), start=Breach())
+    if not breach.records:
+        return rule.decided(is_sound=True, observed="no record breaks it", expected="no record")
+    return rule.decided(
+        is_sound=False,
+        observed=f"{breach.records:,} of {evidence.records:,} records break it",
+        expected="no record",
+        detail=f"first: {describe_place(breach.first, evidence.names)}",
+    )
+
+
+def _judge_documents(evidence: Evidence) -> Iterator[Check]:
+    """What can be said of the documents the dataset was made from."""
+    for rule in LABELS_TRUE:
+        if not evidence.schema.has_labels:
+            yield rule.not_made(NO_LABELS)
+        elif evidence.coverage is None:
+            yield rule.not_made(_NO_TOKENS)
+        else:
+            yield _judge_breach(evidence, rule)
+    yield file_checks.check_document_counts(evidence.storage, evidence.claims)
+    yield _judge_coverage(evidence)
+
+
+def _judge_coverage(evidence: Evidence) -> Check:
+    coverage = evidence.coverage
+    if coverage is None:
+        return COVERAGE.not_made(_NO_TOKENS)
+    counted = file_checks.kept_documents(evidence.claims) if evidence.is_whole else None
+    missing = [f"{source}, document {index}" for source, index in coverage.missing[:3]]
+    return COVERAGE.decided(
+        is_sound=not missing and counted in (None, coverage.documents),
+        observed=f"{coverage.documents - len(coverage.missing):,} documents, {coverage.found_share:.2%} of all tokens",
+        expected=f"{coverage.documents if counted is None else counted:,} documents",
+        detail=f"missing: {'; '.join(missing)}" if missing else "",
+    )
+
+
+def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
+    """What masking promises of all records together."""
+    tally, claims, masking, vocabulary = evidence.tally, evidence.claims, evidence.masking, evidence.vocabulary
+    reason = "" if evidence.schema.slots else NO_PREDICTIONS
+    reason = reason or ("" if tally.predicted else _NO_RECORDS)
+    if reason:
+        yield NUMBER.not_made(reason)
+    else:
+        yield statistical_checks.check_counts(tally, evidence.names, claims.masked_lm_prob, masking)
+    reason = reason or ("" if vocabulary else NO_VOCABULARY)
+    if reason or vocabulary is None:
+        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_LENGTHS, OVERLAP)
+        yield from (rule.not_made(reason) for rule in rules)
+        return
+    shares = (claims.mask_token_prob, claims.random_token_prob)
+    yield statistical_checks.check_replacements(tally, masking, *shares, len(vocabulary.ordinary_ids))
+    yield statistical_checks.check_random_tokens(tally, vocabulary.ordinary_ids)
+    yield statistical_checks.check_positions(tally)
+    yield statistical_checks.check_word_lengths(tally, masking)
+    yield check_overlap([sample for report in evidence.reports for sample in report.texts], masking)
+
+
+def _judge_labels(evidence: Evidence) -> Iterator[Check]:
+    """What next sentence prediction promises of all records together."""
+    tally, manifest = evidence.tally, evidence.claims.manifest
+    reason = "" if evidence.schema.has_labels else NO_LABELS
+    reason = reason or ("" if tally.records else _NO_RECORDS)
+    if reason:
+        yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD))
+    else:
+        yield statistical_checks.check_label_share(tally)
+        labels = [report.tally.labels for report in evidence.reports]
+        if manifest:
+            uncounted = [report.records - report.tally.records for report in evidence.reports]
+            yield statistical_checks.check_exact_halves(labels, evidence.names, uncounted)
+        else:
+            yield statistical_checks.check_labels_by_shard(labels, evidence.names)
+    if manifest and manifest.objective == "sop":
+        reason = reason or "how a text goes on may well show on its surface (--objective sop)"
+    if reason:
+        yield from (rule.not_made(reason) for rule in (LABELS_BY_A, LABELS_BY_B, LABELS_BY_LENGTH, SURFACE))
+        return
+    yield from statistical_checks.check_labels_by_length(tally)
+    yield check_surface([sample for report in evidence.reports for sample in report.pairs])

@@ -1,0 +1,225 @@
+"""What must hold of all records together, as far as chance allows: from a tally to checks, each with alpha 1e-6.
+
+Where a check asks several questions, each is asked at its share of alpha (Bonferroni), so that the check as a whole
+calls sound data unsound once in a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.validation.checks import Check, Rule
+from mlm_data.validation.instances import Counts
+from mlm_data.validation.places import describe_place
+from mlm_data.validation.probability import binomial_p_value, chi_square_p_value
+from mlm_data.validation.tally import PiecePlace, Selection, Tally
+
+NUMBER = Rule("number of predictions", "each record has as many predictions as its length asks for")
+REPLACEMENTS = Rule("replacements", "of the predicted tokens, so many are [MASK] / another token / as they were")
+RANDOM_TOKENS = Rule("spread of random tokens", "random replacements are uniform over the ordinary tokens")
+POSITIONS = Rule("selection by position", "predictions are uniform over the positions that hold text")
+WORD_LENGTHS = Rule("selection by word length", "predictions do not depend on how many pieces a word has")
+LABEL_SHARE = Rule("label share", "half of the pairs have label 1")
+LABELS_BY_SHARD = Rule("label share by shard", "half of the pairs of each shard have label 1")
+LABELS_BY_A = Rule("label share by |A|", "half of the pairs have label 1, however long A is")
+LABELS_BY_B = Rule("label share by |B|", "half of the pairs have label 1, however long B is")
+LABELS_BY_LENGTH = Rule("label share by length", "half of the pairs have label 1, however long both are together")
+
+# Where words or spans are masked whole, tokens share a fate. Counts divided by the most that usually do are no less
+# likely than independent ones.
+_TOKENS_TOGETHER = {"token": 1, "whole_word": 8, "ngram": 16, "span": 32}
+
+_MOST_TOGETHER = max(_TOKENS_TOGETHER.values())  # where nothing is known of the strategy
+
+_SLICES = 16
+_TOKENS_PER_CELL = 25  # below, the law of chi-square is too far from the truth in its tail
+
+
+def check_counts(tally: Tally, names: Sequence[str], prob: float | None, masking: str) -> Check:
+    """Whether as many tokens are predicted as an instance's length asks for.
+
+    Args:
+        tally: of all records.
+        names: of the shards.
+        prob: `masked_lm_prob`; None: the one that explains most records.
+        masking: see `MaskingSettings`; where words stay whole, some of the number may be left.
+    """
+    counts, lengths = tally.counts, np.arange(len(tally.counts))
+    found = prob or max(_PROBS, key=lambda one: int(counts[lengths, _wanted(counts, one)].sum()))
+    predictions, wanted = np.arange(counts.shape[1]), _wanted(counts, found)[:, None]
+    is_exact = masking == "token"
+    is_wrong = (predictions != wanted if is_exact else (predictions > wanted) | (predictions == 0)) & (counts > 0)
+    wrong = int(counts[is_wrong].sum())
+    formula = f"min({counts.shape[1] - 1}, max(1, round({found:g} n)))"
+    first = f"first: {describe_place(int(tally.first_places[is_wrong].min()), names)}" if wrong else ""
+    return NUMBER.decided(
+        is_sound=not wrong,
+        observed=f"{wrong:,} of {tally.records:,} records have another" if wrong else f"{tally.records:,} records",
+        expected=("" if is_exact else "at most ") + formula,
+        detail=first if prob else f"{found:g} is what most records have{'; ' if first else ''}{first}",
+    )
+
+
+# The most usual first: of those that explain as many records, it is taken.
+_PROBS = sorted((number / 200 for number in range(1, 101)), key=lambda prob: abs(prob - 0.15))
+
+
+def _wanted(counts: Counts, prob: float) -> Counts:
+    """How many predictions each length asks for, halves rounded to even as Python does, [L + 1]."""
+    wanted: Counts = np.clip(np.rint(prob * np.arange(len(counts))), 1, counts.shape[1] - 1).astype(np.int64)
+    return wanted
+
+
+def check_replacements(tally: Tally, masking: str, mask_prob: float, random_prob: float, ordinary_ids: int) -> Check:
+    """Whether predicted tokens became [MASK], another token, or stayed, in the shares promised."""
+    # A random token may be the very one it replaces.
+    unseen = random_prob / ordinary_ids
+    shares = (mask_prob, random_prob - unseen, 1 - mask_prob - random_prob + unseen)
+    together, total = _tokens_together(masking), tally.predicted
+    p_values = [
+        binomial_p_value(int(count) // together, total // together, share)
+        for count, share in zip(tally.replacements, shares, strict=True)
+    ]
+    return REPLACEMENTS.tested(
+        p_values,
+        observed=_percentages(tally.replacements / total),
+        expected=_percentages(shares),
+    )
+
+
+def check_random_tokens(tally: Tally, ordinary_ids: NDArray[np.integer]) -> Check:
+    """Whether random replacements are uniform over the ordinary tokens."""
+    found = tally.random_ids[ordinary_ids]
+    # A token is not seen as random where it stood before.
+    chances = tally.predicted - tally.original_ids[ordinary_ids]
+    expected = chances * (found.sum() / max(1, chances.sum()))
+    cells = (np.cumsum(expected) / _TOKENS_PER_CELL).astype(np.int64)
+    cells = np.minimum(cells, max(0, int(expected.sum() / _TOKENS_PER_CELL) - 1))
+    observed, wanted = np.bincount(cells, found), np.bincount(cells, expected)
+    observed, wanted = observed[wanted > 0], wanted[wanted > 0]
+    if len(wanted) < 2:
+        return RANDOM_TOKENS.not_made(f"{found.sum():,} random tokens; needs {2 * _TOKENS_PER_CELL}")
+    statistic = float(((observed - wanted) ** 2 / wanted).sum())
+    return RANDOM_TOKENS.tested(
+        [chi_square_p_value(statistic, len(wanted) - 1)],
+        observed=f"chi-square {statistic:,.0f}",
+        expected=f"{len(wanted) - 1:,} degrees of freedom",
+    )
+
+
+def check_positions(tally: Tally) -> Check:
+    """Whether every position is predicted as often as chance would have it."""
+    # Neighbours that share a fate do not matter: a position has one token of a record.
+    return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}")
+
+
+def check_word_lengths(tally: Tally, masking: str) -> Check:
+    """Whether long words are predicted as often as short ones."""
+    places = {
+        PiecePlace.WHOLE: "words of one piece",
+        PiecePlace.FIRST: "first pieces of longer words",
+        PiecePlace.LAST: "last pieces of longer words",
+        PiecePlace.INNER: "inner pieces of longer words",
+    }
+    return _check_selection(
+        WORD_LENGTHS, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
+    )
+
+
+def _check_selection(rule: Rule, selection: Selection, describe: Callable[[int], str], together: int = 1) -> Check:
+    """One question a class: as many of its candidates predicted as expected?"""
+    classes = np.flatnonzero(selection.candidates).tolist()
+    if not classes:
+        return rule.not_made("no token could be predicted")
+    predicted, candidates, expected = selection.predicted, selection.candidates, selection.expected
+    p_values = [
+        binomial_p_value(
+            int(predicted[each]) // together, int(candidates[each]) // together, expected[each] / candidates[each]
+        )
+        for each in classes
+    ]
+    worst = classes[int(np.argmin(p_values))]
+    return rule.tested(
+        p_values,
+        observed=f"{predicted[worst] / candidates[worst]:.3%} of {describe(worst)}",
+        expected=f"{expected[worst] / candidates[worst]:.3%}",
+    )
+
+
+def check_label_share(tally: Tally) -> Check:
+    """Whether half of all pairs have label 1."""
+    zeros, ones = tally.labels.tolist()
+    return LABEL_SHARE.tested(
+        [binomial_p_value(ones, zeros + ones, 0.5)],
+        observed=f"{ones / (zeros + ones):.3%}",
+        expected="50%",
+    )
+
+
+def check_labels_by_shard(labels: Sequence[Counts], names: Sequence[str]) -> Check:
+    """Whether half of the pairs of each shard have label 1, as far as chance allows.
+
+    Args:
+        labels: of each shard, its records by label.
+        names: of the shards.
+    """
+    p_values = [binomial_p_value(int(ones), int(zeros + ones), 0.5) for zeros, ones in labels]
+    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(labels, names, p_values), expected="half")
+
+
+def check_exact_halves(labels: Sequence[Counts], names: Sequence[str], uncounted: Sequence[int]) -> Check:
+    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number.
+
+    Args:
+        labels: of each shard, its records by label.
+        names: of the shards.
+        uncounted: of each shard, records too broken to have a label.
+    """
+    excess = [max(0, abs(int(zeros - ones)) - 1 - rest) for (zeros, ones), rest in zip(labels, uncounted, strict=True)]
+    return LABELS_BY_SHARD.decided(
+        is_sound=not any(excess),
+        observed=_tell_labels(labels, names, [-one for one in excess]),
+        expected="half, one more or one less",
+    )
+
+
+def _tell_labels(labels: Sequence[Counts], names: Sequence[str], order: Sequence[float]) -> str:
+    worst = int(np.argmin(order))
+    zeros, ones = labels[worst].tolist()
+    return f"{ones:,} of {zeros + ones:,} in {names[worst]}"
+
+
+def check_labels_by_length(tally: Tally) -> Iterator[Check]:
+    """Whether half of the pairs have label 1 whatever their length, and that of A, and of B."""
+    yield _check_slices(LABELS_BY_A, "tokens in A", tally.a_lengths)
+    yield _check_slices(LABELS_BY_B, "tokens in B", tally.b_lengths)
+    yield _check_slices(LABELS_BY_LENGTH, "tokens", tally.lengths)
+
+
+def _check_slices(rule: Rule, words: str, histogram: Counts) -> Check:
+    """One question a slice, slices being ranges of the length with about as many records each."""
+    totals = histogram.sum(axis=0)
+    before = np.cumsum(totals) - totals
+    slices = (before * _SLICES // totals.sum())[totals > 0]
+    lengths = np.flatnonzero(totals)
+    ranges = [lengths[slices == number] for number in np.unique(slices)]
+    counts = [(int(histogram[1, some].sum()), int(totals[some].sum())) for some in ranges]
+    p_values = [binomial_p_value(ones, pairs, 0.5) for ones, pairs in counts]
+    worst = int(np.argmin(p_values))
+    ones, pairs = counts[worst]
+    return rule.tested(
+        p_values,
+        observed=f"{ones / pairs:.3%} of those with {ranges[worst][0]} to {ranges[worst][-1]} {words}",
+        expected="50%",
+    )
+
+
+def _tokens_together(masking: str) -> int:
+    return _TOKENS_TOGETHER.get(masking, _MOST_TOGETHER)
+
+
+def _percentages(shares: Iterable[float]) -> str:
+    return " / ".join(f"{share:.2%}" for share in shares)

@@ -1,0 +1,174 @@
+"""All checks of a dataset: its shards are examined in as many processes as there are cores, then judged together."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlm_data.examples import decode_example
+from mlm_data.inspection.sources import RequestError, Shard, find_shards
+from mlm_data.shards import ShardError, read_records
+from mlm_data.storage import Storage
+from mlm_data.validation.checks import Verification
+from mlm_data.validation.claims import BucketPlace, Claims, read_claims
+from mlm_data.validation.corpus_checks import BucketText, Coverage
+from mlm_data.validation.examination import Examiner, ShardReport
+from mlm_data.validation.instances import Traits
+from mlm_data.validation.judgement import Evidence, judge
+from mlm_data.validation.probe import SAMPLE_AT_MOST
+from mlm_data.validation.record_checks import RECORD_CHECKS
+from mlm_data.validation.schema import Schema
+
+if TYPE_CHECKING:
+    from mlm_data.validation.tokens import Tokens
+
+_BYTES_WORTH_A_PROCESS = 20_000_000
+_SAMPLED_TOKENS = 1_000_000
+_BYTES_PER_TOKEN, _BYTES_PER_COMPRESSED_TOKEN = 6, 2  # of records; nearly enough to choose how much to sample
+
+
+def verify(
+    paths: Sequence[str],
+    storage: Storage,
+    *,
+    vocab_file: str | None = None,
+    tokens_dir: str | None = None,
+    processes: int | None = None,
+) -> Verification:
+    """Checks every invariant of a dataset, ours or anybody's, as far as what lies beside the shards allows.
+
+    The result does not depend on the number of processes. Each holds some megabytes of records and what was counted
+    in them, with `tokens_dir` also the documents of one bucket.
+
+    Args:
+        paths: shards, globs, or a dataset directory, all of one directory.
+        storage: where they lie.
+        vocab_file: the vocabulary of the records; without one, `vocab.txt` beside the shards, if there is one.
+        tokens_dir: the tokens the dataset was made from, as make-pretraining-data kept them. With them it is checked
+            whether labels are true and all documents there.
+        processes: at most so many; None: one for each core.
+
+    Raises:
+        RequestError: a path names nothing, or what was given does not belong together.
+        DatasetError: what lies beside the shards is damaged.
+        RecordError: the first record is no training instance.
+        ShardError: no record can be read.
+        OSError: what lies beside the shards cannot be read.
+    """
+    shards = find_shards(storage, paths, vocab_file)
+    claims = read_claims(storage, _common_directory(shards), shards[0].manifest)
+    schema = _read_schema(storage, shards)
+    tokens = _open_tokens(storage, tokens_dir, claims) if tokens_dir else None
+    size = sum(file.size for shard in shards for file in storage.match(shard.path))
+    examiner = _make_examiner(storage, shards, claims, schema, size)
+    groups = _group(shards, claims, by_bucket=tokens is not None)
+    most = min(processes or os.cpu_count() or 1, len(groups), 1 + size // _BYTES_WORTH_A_PROCESS)
+    examined = _examine_all(functools.partial(_examine_group, examiner, tokens), groups, most)
+    reports = dict(itertools.chain.from_iterable(part.reports for part in examined))
+    evidence = Evidence(
+        storage=storage,
+        names=tuple(shard.name for shard in shards),
+        claims=claims,
+        schema=schema,
+        vocabulary=shards[0].vocabulary,
+        reports=tuple(reports[number] for number in range(len(shards))),
+        coverage=sum((part.coverage for part in examined), start=Coverage()) if tokens else None,
+    )
+    return Verification(len(shards), sum(report.records for report in evidence.reports), tuple(judge(evidence)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Shards to examine one after another: their numbers and paths, and the bucket all of them were made from."""
+
+    shards: tuple[tuple[int, str], ...]
+    bucket: BucketPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What came of a group: a report for each number of a shard, and how much of the documents was there."""
+
+    reports: tuple[tuple[int, ShardReport], ...]
+    coverage: Coverage
+
+
+def _examine_group(examiner: Examiner, tokens: Tokens | None, group: _Group) -> _Examined:
+    text = None
+    if tokens and group.bucket:
+        text = BucketText(tokens.documents(group.bucket), examiner.schema.width, is_swapped=tokens.is_swapped)
+    reports = tuple((number, examiner.examine(path, number, text)) for number, path in group.shards)
+    return _Examined(reports, text.coverage() if text else Coverage())
+
+
+def _examine_all(examine: functools.partial[_Examined], groups: Sequence[_Group], processes: int) -> list[_Examined]:
+    """The results in the order of the groups."""
+    if processes <= 1:
+        return list(map(examine, groups))
+    # Not by forking, which is not safe where threads are about.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    with ProcessPoolExecutor(processes, context) as pool:
+        return list(pool.map(examine, groups))
+
+
+def _common_directory(shards: Sequence[Shard]) -> str:
+    directories = sorted({shard.directory for shard in shards})
+    if len(directories) > 1:
+        named = ", ".join(directory or "." for directory in directories[:3])
+        raise RequestError(f"got shards of {len(directories)} directories ({named}); expected those of one dataset")
+    return directories[0]
+
+
+def _read_schema(storage: Storage, shards: Sequence[Shard]) -> Schema:
+    """The features of the first record that can be read."""
+    damage = ""
+    for shard in shards:
+        try:
+            for record in read_records(storage, shard.path):
+                return Schema.of(decode_example(record))
+        except (ShardError, OSError) as error:
+            damage = damage or f"; the first problem: {error}"
+    raise ShardError(f"got {len(shards)} files without a record that can be read{damage}")
+
+
+def _open_tokens(storage: Storage, directory: str, claims: Claims) -> Tokens:
+    from mlm_data.validation.tokens import open_tokens  # noqa: PLC0415 (pyarrow takes its time)
+
+    return open_tokens(storage, directory, claims)
+
+
+def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, schema: Schema, size: int) -> Examiner:
+    vocabulary = shards[0].vocabulary
+    checks = tuple(
+        check
+        for check in RECORD_CHECKS
+        if not check.why_not(schema, claims.masking, has_vocabulary=vocabulary is not None)
+    )
+    is_compressed = any(shard.name.endswith(".gz") for shard in shards)
+    tokens = 1 + size // (_BYTES_PER_COMPRESSED_TOKEN if is_compressed else _BYTES_PER_TOKEN)
+    can_sample = vocabulary is not None and bool(schema.slots)
+    return Examiner(
+        storage,
+        schema,
+        Traits.of(vocabulary) if vocabulary else None,
+        checks,
+        text_share=min(1.0, _SAMPLED_TOKENS / tokens) if can_sample else 0.0,
+        pairs_step=1 + tokens // schema.width // SAMPLE_AT_MOST if schema.has_labels else 0,
+    )
+
+
+def _group(shards: Sequence[Shard], claims: Claims, *, by_bucket: bool) -> list[_Group]:
+    """Each shard by itself, or with the others of its bucket, so that its documents are read once."""
+    if not by_bucket:
+        return [_Group(((number, shard.path),), None) for number, shard in enumerate(shards)]
+    groups: dict[BucketPlace | None, list[tuple[int, str]]] = {}
+    for number, shard in enumerate(shards):
+        groups.setdefault(claims.bucket_of(shard.name), []).append((number, shard.path))
+    return [_Group(tuple(members), bucket) for bucket, members in groups.items()]

@@ -1,0 +1,149 @@
+"""Sound datasets pass, ours and others'; what cannot be checked is said."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+
+import pytest
+
+from mlm_data.examples import encode_batch
+from mlm_data.inspection import RequestError
+from mlm_data.shards import ShardError, write_shard
+from mlm_data.validation import Verdict, verify
+from pipelines.inspect_shards import main
+from tests.datasets import (
+    STORAGE,
+    VOCABULARY,
+    check,
+    detail,
+    make_dataset,
+    not_made,
+    violated,
+)
+
+SEEDS = int(os.environ.get("SEEDS", "10"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_sound_datasets_pass_whatever_the_seed(tmp_path, seed):
+    sound = make_dataset(tmp_path, random_seed=seed)
+    found = check(sound, tokens_dir=str(sound.tokens_dir))
+    assert violated(found) == set(), found.summary()
+    assert {one.name for one in found.having(Verdict.NOT_MADE)} == {"statistics", "documents", "whole words"}
+
+
+def test_the_number_of_processes_changes_nothing(dataset, monkeypatch):
+    monkeypatch.setattr("mlm_data.validation.verification._BYTES_WORTH_A_PROCESS", 1)
+    dataset.spoil(3, lambda columns: columns["next_sentence_labels"].fill(1))
+    options = {"tokens_dir": str(dataset.tokens_dir)}
+    two = verify([str(dataset.directory)], STORAGE, processes=2, **options)
+    assert two == check(dataset, **options)
+    assert violated(two) == {"label 1 is true", "label share", "label share by shard"}
+
+
+def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
+    for name in ("manifest.json", "config.json", "vocab.txt"):
+        (dataset.directory / name).unlink()
+    found = check(dataset)
+    assert found.is_sound
+    reasons = not_made(found)
+    assert len(found.checks) == len(reasons) + len(found.having(Verdict.OK))
+    no_vocabulary = {"padding", "[CLS]", "[SEP]", "ids", "[MASK]", "restored text", "random tokens", "replacements"}
+    no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word length"}
+    no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
+    assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
+    no_tokens = {"label 0 is true", "label 1 is true", "coverage"}
+    assert {name for name, reason in reasons.items() if "--tokens_dir" in reason} == no_tokens
+    no_manifest = {"manifest", "statistics", "documents"}
+    assert {name for name, reason in reasons.items() if "manifest.json" in reason} == no_manifest
+    assert set(reasons) == no_vocabulary | no_tokens | no_manifest
+
+
+def test_shards_of_other_makers_are_checked_no_less(dataset, tmp_path):
+    directory = tmp_path / "bert"
+    for number, batch in enumerate(dataset.batches):
+        name = f"tf_examples.tfrecord-{number:05d}-of-00006"
+        write_shard(STORAGE, str(directory), name, [encode_batch(batch, "v1")], "gzip")
+    (tmp_path / "vocab.txt").write_bytes(VOCABULARY.content)
+    foreign = dataclasses.replace(dataset, directory=directory)
+    found = verify([f"{directory}/tf_examples*"], STORAGE, vocab_file=f"{tmp_path}/vocab.txt", processes=1)
+    assert found.is_sound
+    assert detail(found, "number of predictions") == "0.15 is what most records have"
+    made = {one.name for one in check(dataset).checks} - set(not_made(found))
+    assert {"masks of two passes", "surface probe", "set of shards", "label share by shard", "[SEP]"} <= made
+    (directory / "tf_examples.tfrecord-00003-of-00006").unlink()
+    found = verify([f"{foreign.directory}/tf_examples*"], STORAGE, processes=1)
+    assert detail(found, "set of shards") == "missing: tf_examples.tfrecord-00003-of-00006"
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "message"),
+    [
+        (["{0}/out/train-00000*", "{0}/other"], {}, "shards of 2 directories"),
+        (["{0}/other"], {"tokens_dir": "{0}/tokens"}, "of use only with manifest.json and config.json"),
+        (["{0}/out"], {"tokens_dir": "{0}/other"}, "holds no tokens"),
+        (["{0}/out"], {"tokens_dir": "{0}/strange"}, "holds the tokens of other text or settings"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(dataset, tmp_path, paths, options, message):
+    (tmp_path / "other").mkdir()
+    shutil.copy(dataset.directory / dataset.names[3], tmp_path / "other")
+    for name in ("tokens", "strange"):
+        shutil.copytree(dataset.tokens_dir, tmp_path / name)
+    (tmp_path / "strange" / "fingerprint.txt").write_text("strange")
+    named = [path.format(tmp_path) for path in paths]
+    with pytest.raises(RequestError, match=message):
+        verify(named, STORAGE, **{name: value.format(tmp_path) for name, value in options.items()})
+
+
+def test_without_a_record_there_is_nothing_to_verify(tmp_path):
+    write_shard(STORAGE, str(tmp_path), "empty.tfrecord", [])
+    with pytest.raises(ShardError, match="1 files without a record that can be read"):
+        verify([str(tmp_path)], STORAGE, processes=1)
+    (tmp_path / "empty.tfrecord").write_bytes(b"no shard at all")
+    with pytest.raises(ShardError, match=r"the first problem: .*the checksum of its length is wrong"):
+        verify([str(tmp_path)], STORAGE, processes=1)
+
+
+def test_the_program_shows_all_checks_and_ends_with_their_sum(dataset, capsys):
+    assert main([str(dataset.directory), "--verify"]) == 0
+    *table, last = capsys.readouterr().out.splitlines()
+    assert last.endswith("none violated")
+    assert f"{sum(len(batch) for batch in dataset.batches):,} records in 6 shards" in last
+    shown = "\n".join(table)
+    for found in check(dataset).checks:
+        assert found.name in shown
+
+
+def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
+    dataset.spoil(3, lambda columns: columns["next_sentence_labels"].fill(2))
+    assert main([str(dataset.directory), "--verify", "--json", "--processes", "1"]) == 1
+    written = json.loads(capsys.readouterr().out)
+    assert written["is_sound"] is False
+    (violation,) = (found for found in written["checks"] if found["verdict"] == "VIOLATED")
+    assert violation["name"] == "labels"
+    assert violation["detail"] == f"first: {dataset.names[3]}:0"
+    assert main([str(dataset.directory), "--verify"]) == 1
+    assert "VIOLATED: labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{0}", "--tokens_dir", "{0}"], "of use with --verify only"),
+        (["{0}", "--verify", "--tokens_dir", "{0}"], "holds no tokens"),
+        (["{0}", "--verify", "--limit", "3"], "not allowed with argument"),
+        (["{0}/nothing", "--verify"], "no such file"),
+    ],
+)
+def test_wrong_usage_is_status_2(dataset, capsys, arguments, message):
+    try:
+        status = main([argument.format(dataset.directory) for argument in arguments])
+    except SystemExit as exit_:
+        status = exit_.code
+    captured = capsys.readouterr()
+    assert (status, captured.out) == (2, "")
+    assert message in captured.err
