@@ -15,19 +15,14 @@ from hypothesis import strategies as st
 
 from mlm_data.config import WordpieceSettings
 from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case, write_tokenizer
+from mlm_data.training.trained_models import find_trained_model
 from mlm_data.wordpiece import WordpieceTokenizer
 from pipelines.fill_mask import main
 from tests.tiny_bert import VOCABULARY, needs_tensorflow, outputs_of, tiny_config, tiny_model
 
 TEXT = "w1 W3 [MASK]w5, nowhere [MASK]"
 needs_text_ops = pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is not installed")
-FORMS = (
-    "",
-    "export",
-    "export/huggingface",
-    "export/model.keras",
-    pytest.param("export/saved_model", marks=needs_text_ops),
-)
+FORMS = ("huggingface", "model.keras", pytest.param("saved_model", marks=needs_text_ops))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +61,7 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
 @needs_tensorflow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_export_gives_the_guesses_of_the_model(trained, capsys, form):
-    status, printed, _ = run(capsys, "--model", trained / form, TEXT, "--top", 4, "--json", "[MASK]")
+    status, printed, _ = run(capsys, "--model", trained / "export" / form, TEXT, "--top", 4, "--json", "[MASK]")
     first, second = [json.loads(line) for line in printed.splitlines()]
     assert status == 0
     assert (first["text"], second["text"], len(second["masks"])) == (TEXT, "[MASK]", 1)
@@ -98,15 +93,15 @@ def test_an_export_replaces_the_one_before_as_a_whole(trained):
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("form", FORMS[2:])
+@pytest.mark.parametrize("form", FORMS)
 def test_the_eye_gets_a_table_and_too_much_text_is_refused(trained, capsys, form):
-    status, printed, _ = run(capsys, "--model", trained / form, TEXT, "--top=2")
+    status, printed, _ = run(capsys, "--model", trained / "export" / form, TEXT, "--top=2")
     assert status == 0
     assert printed.startswith(TEXT)
     assert "[MASK] 2" in printed
     assert len(printed.splitlines()) == 1 + 1 + 2 + 1
     with pytest.raises(ValueError, match=r"the text has .*tokens"):
-        run(capsys, "--model", trained / form, "[MASK] " * 19)
+        run(capsys, "--model", trained / "export" / form, "[MASK] " * 19)
 
 
 @needs_tensorflow
@@ -126,6 +121,24 @@ def test_without_tensorflow_text_the_rest_is_exported(tmp_path, monkeypatch):
     exported = export(tiny_model(tiny_config()), tiny_config(), VOCABULARY, tmp_path / "export", do_lower_case=True)
     assert "pip install 'tensorflow-text~=" in exported.no_saved_model
     assert {path.name for path in (tmp_path / "export").iterdir()} == {"huggingface", "model.keras"}
+
+
+@pytest.mark.parametrize(
+    ("files", "asked", "found"),
+    [
+        (["export/huggingface/config.json", "export/huggingface/model.safetensors"], "", "export/huggingface"),
+        (["huggingface/config.json", "huggingface/model.safetensors", "model.keras"], "", "huggingface"),
+        (["export/model.keras", "export/saved_model/saved_model.pb"], "export", "export/model.keras"),
+        (["saved_model/saved_model.pb", "vocab.txt", "checkpoint"], "", "saved_model"),
+        (["best.keras"], "best.keras", "best.keras"),
+    ],
+)
+def test_models_are_found_in_any_directory_of_theirs(tmp_path, files, asked, found):
+    for name in [*files, "vocab.txt"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        (tmp_path / name).with_name("vocab.txt").touch()
+    assert find_trained_model(tmp_path / asked).path == tmp_path / found
 
 
 @pytest.mark.parametrize(
