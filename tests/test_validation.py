@@ -52,7 +52,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     reasons = not_made(found)
     assert len(found.checks) == len(reasons) + len(found.having(Verdict.OK))
     no_vocabulary = {"padding", "[CLS]", "[SEP]", "ids", "[MASK]", "restored text", "random tokens", "replacements"}
-    no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word length"}
+    no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word size"}
     no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
     assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
     no_tokens = {"label 0 is true", "label 1 is true", "coverage"}

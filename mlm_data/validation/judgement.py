@@ -28,7 +28,7 @@ from mlm_data.validation.statistical_checks import (
     POSITIONS,
     RANDOM_TOKENS,
     REPLACEMENTS,
-    WORD_LENGTHS,
+    WORD_SIZES,
 )
 from mlm_data.validation.tally import Tally
 from mlm_data.vocabulary import Vocabulary
@@ -179,14 +179,14 @@ def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
         yield statistical_checks.check_counts(tally, evidence.names, claims.masked_lm_prob, masking)
     reason = reason or ("" if vocabulary else NO_VOCABULARY)
     if reason or vocabulary is None:
-        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_LENGTHS, OVERLAP)
+        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_SIZES, OVERLAP)
         yield from (rule.not_made(reason) for rule in rules)
         return
     shares = (claims.mask_token_prob, claims.random_token_prob)
     yield statistical_checks.check_replacements(tally, masking, *shares, len(vocabulary.ordinary_ids))
     yield statistical_checks.check_random_tokens(tally, vocabulary.ordinary_ids)
     yield statistical_checks.check_positions(tally)
-    yield statistical_checks.check_word_lengths(tally, masking)
+    yield statistical_checks.check_word_sizes(tally, masking)
     yield check_overlap([sample for report in evidence.reports for sample in report.texts], masking)
 
 

@@ -21,7 +21,7 @@ NUMBER = Rule("number of predictions", "each record has as many predictions as i
 REPLACEMENTS = Rule("replacements", "of the predicted tokens, so many are [MASK] / another token / as they were")
 RANDOM_TOKENS = Rule("spread of random tokens", "random replacements are uniform over the ordinary tokens")
 POSITIONS = Rule("selection by position", "predictions are uniform over the positions that hold text")
-WORD_LENGTHS = Rule("selection by word length", "predictions do not depend on how many pieces a word has")
+WORD_SIZES = Rule("selection by word size", "predictions do not depend on how many pieces a word has")
 LABEL_SHARE = Rule("label share", "half of the pairs have label 1")
 LABELS_BY_SHARD = Rule("label share by shard", "half of the pairs of each shard have label 1")
 LABELS_BY_A = Rule("label share by |A|", "half of the pairs have label 1, however long A is")
@@ -116,7 +116,7 @@ def check_positions(tally: Tally) -> Check:
     return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}")
 
 
-def check_word_lengths(tally: Tally, masking: str) -> Check:
+def check_word_sizes(tally: Tally, masking: str) -> Check:
     """Whether long words are predicted as often as short ones."""
     places = {
         PiecePlace.WHOLE: "words of one piece",
@@ -125,7 +125,7 @@ def check_word_lengths(tally: Tally, masking: str) -> Check:
         PiecePlace.INNER: "inner pieces of longer words",
     }
     return _check_selection(
-        WORD_LENGTHS, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
+        WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
     )
 
 
