@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.validation.checks import Check, Rule
+from mlm_data.validation.examination import ShardReport
 from mlm_data.validation.instances import Counts
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probability import binomial_p_value, chi_square_p_value
@@ -159,37 +160,26 @@ def check_label_share(tally: Tally) -> Check:
     )
 
 
-def check_labels_by_shard(labels: Sequence[Counts], names: Sequence[str]) -> Check:
-    """Whether half of the pairs of each shard have label 1, as far as chance allows.
-
-    Args:
-        labels: of each shard, its records by label.
-        names: of the shards.
-    """
-    p_values = [binomial_p_value(int(ones), int(zeros + ones), 0.5) for zeros, ones in labels]
-    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(labels, names, p_values), expected="half")
+def check_labels_by_shard(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
+    """Whether half of the pairs of each shard have label 1, as far as chance allows."""
+    p_values = [binomial_p_value(report.labels[1], sum(report.labels), 0.5) for report in reports]
+    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(reports, names, p_values), expected="half")
 
 
-def check_exact_halves(labels: Sequence[Counts], names: Sequence[str], uncounted: Sequence[int]) -> Check:
-    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number.
-
-    Args:
-        labels: of each shard, its records by label.
-        names: of the shards.
-        uncounted: of each shard, records too broken to have a label.
-    """
-    excess = [max(0, abs(int(zeros - ones)) - 1 - rest) for (zeros, ones), rest in zip(labels, uncounted, strict=True)]
+def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
+    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number."""
+    surplus = [max(0, abs(report.labels[1] - report.labels[0]) - 1 - report.uncounted) for report in reports]
     return LABELS_BY_SHARD.decided(
-        is_sound=not any(excess),
-        observed=_tell_labels(labels, names, [-one for one in excess]),
+        is_sound=not any(surplus),
+        observed=_tell_labels(reports, names, [-one for one in surplus]),
         expected="half, one more or one less",
     )
 
 
-def _tell_labels(labels: Sequence[Counts], names: Sequence[str], order: Sequence[float]) -> str:
-    worst = int(np.argmin(order))
-    zeros, ones = labels[worst].tolist()
-    return f"{ones:,} of {zeros + ones:,} in {names[worst]}"
+def _tell_labels(reports: Sequence[ShardReport], names: Sequence[str], order: Sequence[float]) -> str:
+    """The labels of the shard that comes first in an order."""
+    first = int(np.argmin(order))
+    return f"{reports[first].labels[1]:,} of {sum(reports[first].labels):,} in {names[first]}"
 
 
 def check_labels_by_length(tally: Tally) -> Iterator[Check]:
