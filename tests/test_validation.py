@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
-from mlm_data.examples import encode_batch
+from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
+from mlm_data.records import EncodedBatch
 from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
@@ -19,6 +21,8 @@ from tests.datasets import (
     VOCABULARY,
     check,
     detail,
+    encode_columns,
+    join_records,
     make_dataset,
     not_made,
     violated,
@@ -52,7 +56,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     reasons = not_made(found)
     assert len(found.checks) == len(reasons) + len(found.having(Verdict.OK))
     no_vocabulary = {"padding", "[CLS]", "[SEP]", "ids", "[MASK]", "restored text", "random tokens", "replacements"}
-    no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word length"}
+    no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word size"}
     no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
     assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
     no_tokens = {"label 0 is true", "label 1 is true", "coverage"}
@@ -86,6 +90,7 @@ def test_shards_of_other_makers_are_checked_no_less(dataset, tmp_path):
         (["{0}/other"], {"tokens_dir": "{0}/tokens"}, "of use only with manifest.json and config.json"),
         (["{0}/out"], {"tokens_dir": "{0}/other"}, "holds no tokens"),
         (["{0}/out"], {"tokens_dir": "{0}/strange"}, "holds the tokens of other text or settings"),
+        (["{0}/bare"], {"tokens_dir": "{0}/tokens"}, "only with the vocabulary of the records"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(dataset, tmp_path, paths, options, message):
@@ -94,9 +99,44 @@ def test_what_does_not_belong_together_is_refused(dataset, tmp_path, paths, opti
     for name in ("tokens", "strange"):
         shutil.copytree(dataset.tokens_dir, tmp_path / name)
     (tmp_path / "strange" / "fingerprint.txt").write_text("strange")
+    shutil.copytree(dataset.directory, tmp_path / "bare")
+    (tmp_path / "bare" / "vocab.txt").unlink()
     named = [path.format(tmp_path) for path in paths]
     with pytest.raises(RequestError, match=message):
         verify(named, STORAGE, **{name: value.format(tmp_path) for name, value in options.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input_type_ids": None}, "0 values in input_type_ids"),
+        ({"masked_lm_weights": None}, "0 values in masked_lm_weights"),
+        ({"input_word_ids": np.zeros((1, 64), np.float32)}, "float32 values in input_word_ids; expected int64"),
+        ({"next_sentence_labels": np.zeros((1, 2), np.int64)}, "2 values in next_sentence_labels"),
+        ({"input_type_ids": np.zeros((1, 65), np.int64)}, "65 values in input_type_ids"),
+    ],
+)
+def test_what_is_no_training_record_is_refused(dataset, tmp_path, change, message):
+    columns = {name: values[:1] for name, values in dataset.columns(3).items()} | change
+    records = encode_columns({name: values for name, values in columns.items() if values is not None})
+    write_shard(STORAGE, str(tmp_path), "odd.tfrecord", [join_records(records)])
+    with pytest.raises(RecordError, match=message):
+        verify([f"{tmp_path}/odd.tfrecord"], STORAGE)
+
+
+def test_records_without_predictions_are_checked_for_the_rest(dataset):
+    def without_predictions(shard: int) -> EncodedBatch:
+        columns = dataset.columns(shard)
+        positions, used = columns["masked_lm_positions"], columns["masked_lm_weights"] == 1
+        rows = np.nonzero(used)[0]
+        columns["input_word_ids"][rows, positions[used]] = columns["masked_lm_ids"][used]
+        return join_records(encode_columns({name: columns[name] for name in columns if "masked" not in name}))
+
+    dataset.write({shard: without_predictions(shard) for shard in range(6)})
+    found = check(dataset, tokens_dir=str(dataset.tokens_dir))
+    assert found.is_sound
+    of_predictions = {name for name, reason in not_made(found).items() if reason == "there are no masked_lm features"}
+    assert {"weights", "[MASK]", "replacements", "number of predictions", "masks of two passes"} < of_predictions
 
 
 def test_without_a_record_there_is_nothing_to_verify(tmp_path):

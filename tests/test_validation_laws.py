@@ -106,7 +106,7 @@ FREQUENT = np.concatenate([VOCABULARY.ordinary_ids, np.repeat(VOCABULARY.ordinar
         (mask_otherwise(random_ids=VOCABULARY.ordinary_ids[::2]), {"spread of random tokens"}),
         (mask_otherwise(random_ids=FREQUENT), {"spread of random tokens"}),
         (mask_otherwise(avoid_first_tokens), {"selection by position"}),
-        (mask_otherwise(prefer_short_words), {"selection by word length"}),
+        (mask_otherwise(prefer_short_words), {"selection by word size"}),
         (mask_otherwise(repeat_masks), {"masks of two passes"}),
         (mask_otherwise(repeat_some_masks), {"masks of two passes"}),
     ],

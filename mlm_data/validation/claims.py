@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mlm_data.config import Settings, SettingsError, tokens_fingerprint
@@ -38,6 +38,7 @@ class Claims:
         statistics: the content of its `statistics.json`.
         tokens: fingerprint of the token store it was made from.
         validation_fraction: share of the documents in validation shards.
+        buckets: by name of the shard, the bucket it was made from.
     """
 
     directory: str
@@ -49,16 +50,7 @@ class Claims:
     statistics: Mapping[str, Any] | None = None
     tokens: str | None = None
     validation_fraction: float | None = None
-
-    def bucket_of(self, name: str) -> BucketPlace | None:
-        """The bucket a shard was made from; None where nobody says."""
-        for split, shards in self.manifest.shards.items() if self.manifest else ():
-            names = [shard.name for shard in shards]
-            if name in names:
-                # Pass p of bucket b is shard p * buckets + b.
-                buckets = len(names) // (self.manifest.dupe_factor if self.manifest and split == TRAIN else 1)
-                return BucketPlace(split, names.index(name) % buckets, buckets)
-        return None
+    buckets: Mapping[str, BucketPlace] = field(default_factory=dict)
 
 
 def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> Claims:
@@ -79,11 +71,21 @@ def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> 
         statistics=_read_json(storage, directory + STATISTICS),
         tokens=_name_tokens(config, manifest),
         validation_fraction=settings.get("validation_fraction"),
+        buckets=_place_shards(manifest),
         **{name: share for name, share in said.items() if share is not None},
     )
 
 
 _SHARES = ("masked_lm_prob", "mask_token_prob", "random_token_prob")
+
+
+def _place_shards(manifest: Manifest) -> dict[str, BucketPlace]:
+    """The buckets of all shards: pass p of bucket b is shard p * buckets + b."""
+    places: dict[str, BucketPlace] = {}
+    for split, shards in manifest.shards.items():
+        buckets = max(1, len(shards) // (manifest.dupe_factor if split == TRAIN else 1))
+        places |= {shard.name: BucketPlace(split, number % buckets, buckets) for number, shard in enumerate(shards)}
+    return places
 
 
 def _read_json(storage: Storage, path: str) -> dict[str, Any] | None:

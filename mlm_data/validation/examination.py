@@ -48,8 +48,8 @@ class ShardReport:
         damage: why not.
         records: that could be read.
         content: a number that two shards share exactly if they hold the same records, in whatever order.
+        labels: of the records that break no structural rule, how many have label 0 and 1.
         breaches: by name of the check.
-        tally: of the records that break no structural rule.
         texts: see `sample_texts`.
         pairs: see `sample_pairs`.
     """
@@ -58,10 +58,15 @@ class ShardReport:
     damage: str
     records: int
     content: int
+    labels: tuple[int, int]
     breaches: Mapping[str, Breach]
-    tally: Tally
     texts: tuple[TextSample, ...]
     pairs: tuple[PairSample, ...]
+
+    @property
+    def uncounted(self) -> int:
+        """Records that break a structural rule."""
+        return self.records - sum(self.labels)
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,8 @@ class Examiner:
     text_share: float = 0.0
     pairs_step: int = 0
 
-    def examine(self, path: str, number: int, text: BucketText | None = None) -> ShardReport:
-        """Reads a shard.
+    def examine(self, path: str, number: int, text: BucketText | None = None) -> tuple[ShardReport, Tally]:
+        """Reads a shard, and counts its records that break no structural rule.
 
         Args:
             path: of the shard.
@@ -100,7 +105,11 @@ class Examiner:
             found = reader.found
         except (ShardError, OSError) as error:
             damage = str(error)
-        return findings.report(found, damage)
+        return findings.report(found, damage), findings.tally
+
+    def no_records(self) -> Tally:
+        """The tally of no record."""
+        return Tally.none(self.schema, len(self.vocabulary) if self.vocabulary else 0)
 
 
 class _Findings:
@@ -108,7 +117,7 @@ class _Findings:
 
     def __init__(self, examiner: Examiner, text: BucketText | None) -> None:
         self._examiner, self._text = examiner, text
-        self._tally = Tally.none(examiner.schema, len(examiner.vocabulary) if examiner.vocabulary else 0)
+        self.tally = examiner.no_records()
         self._records, self._content = 0, 0
         self._breaches: dict[str, Breach] = {}
         self._long_records: list[tuple[NDArray[np.uint64], Counts]] = []  # hashes and places
@@ -146,7 +155,7 @@ class _Findings:
             self._text.note(records)
             for name, is_false in self._text.find_false(records).items() if records.has_labels else ():
                 self._note(name, places[is_false])
-        self._tally += Tally.of(records, self._examiner.schema, places)
+        self.tally += Tally.of(records, self._examiner.schema, places)
         if self._examiner.text_share:
             self._texts.append(sample_texts(records, places, self._examiner.text_share))
         if self._examiner.pairs_step:
@@ -162,13 +171,14 @@ class _Findings:
         order = np.argsort(hashes, kind="stable")
         is_repeated = hashes[order[1:]] == hashes[order[:-1]]
         self._note(REPEATS.name, places[order[1:][is_repeated]])
+        zeros, ones = self.tally.labels
         return ShardReport(
             found=found,
             damage=damage,
             records=self._records,
             content=self._content % 2**64,
+            labels=(int(zeros), int(ones)),
             breaches=self._breaches,
-            tally=self._tally,
             texts=tuple(self._texts),
             pairs=tuple(self._pairs),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -194,14 +194,3 @@ def _why_no_statistics(claims: Claims, *, is_whole: bool) -> str:
 def _count_lines(storage: Storage, path: str) -> int:
     with storage.open_for_reading(path) as file:
         return sum(1 for _ in file)
-
-
-def split_tallies(claims: Claims, names: Iterable[str], reports: Iterable[ShardReport]) -> dict[str, Tally]:
-    """The tallies of the shards of each split."""
-    tallies: dict[str, Tally] = {}
-    for name, report in zip(names, reports, strict=True):
-        place = claims.bucket_of(name)
-        if place:
-            split = place.split
-            tallies[split] = tallies[split] + report.tally if split in tallies else report.tally
-    return tallies

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
@@ -28,7 +28,7 @@ from mlm_data.validation.statistical_checks import (
     POSITIONS,
     RANDOM_TOKENS,
     REPLACEMENTS,
-    WORD_LENGTHS,
+    WORD_SIZES,
 )
 from mlm_data.validation.tally import Tally
 from mlm_data.vocabulary import Vocabulary
@@ -50,6 +50,7 @@ class Evidence:
         schema: of its records.
         vocabulary: of its ids; None where none is known.
         reports: of the shards, in the order of `names`.
+        tallies: by split, its records that break no structural rule; all under "" where nobody says which is which.
         coverage: of the documents it was made from; None where they are not known.
     """
 
@@ -59,6 +60,7 @@ class Evidence:
     schema: Schema
     vocabulary: Vocabulary | None
     reports: tuple[ShardReport, ...]
+    tallies: Mapping[str, Tally]
     coverage: Coverage | None
 
     @property
@@ -69,7 +71,7 @@ class Evidence:
     @cached_property
     def tally(self) -> Tally:
         """All records that break no structural rule, counted."""
-        return reduce(add, (report.tally for report in self.reports))
+        return reduce(add, self.tallies.values())
 
     @cached_property
     def masking(self) -> str:
@@ -84,8 +86,7 @@ class Evidence:
         """Whether all records of all shards of the dataset were counted."""
         manifest = self.claims.manifest
         listed = sum(len(shards) for shards in manifest.shards.values()) if manifest else 0
-        is_read = len(self.reports) == listed and all(report.found for report in self.reports)
-        return is_read and self.records == self.tally.records
+        return len(self.reports) == listed and all(report.found and not report.uncounted for report in self.reports)
 
 
 def judge(evidence: Evidence) -> Iterator[Check]:
@@ -104,8 +105,7 @@ def _judge_files(evidence: Evidence) -> Iterator[Check]:
     yield file_checks.check_manifest(reports, claims.manifest)
     yield file_checks.check_vocabulary(evidence.vocabulary, claims.manifest)
     yield file_checks.check_distinct_shards(reports, names)
-    tallies = file_checks.split_tallies(claims, names, reports)
-    yield file_checks.check_statistics(tallies, claims, is_whole=evidence.is_whole)
+    yield file_checks.check_statistics(evidence.tallies, claims, is_whole=evidence.is_whole)
 
 
 def _judge_records(evidence: Evidence) -> Iterator[Check]:
@@ -179,14 +179,14 @@ def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
         yield statistical_checks.check_counts(tally, evidence.names, claims.masked_lm_prob, masking)
     reason = reason or ("" if vocabulary else NO_VOCABULARY)
     if reason or vocabulary is None:
-        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_LENGTHS, OVERLAP)
+        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_SIZES, OVERLAP)
         yield from (rule.not_made(reason) for rule in rules)
         return
     shares = (claims.mask_token_prob, claims.random_token_prob)
     yield statistical_checks.check_replacements(tally, masking, *shares, len(vocabulary.ordinary_ids))
     yield statistical_checks.check_random_tokens(tally, vocabulary.ordinary_ids)
     yield statistical_checks.check_positions(tally)
-    yield statistical_checks.check_word_lengths(tally, masking)
+    yield statistical_checks.check_word_sizes(tally, masking)
     yield check_overlap([sample for report in evidence.reports for sample in report.texts], masking)
 
 
@@ -199,12 +199,8 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
         yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD))
     else:
         yield statistical_checks.check_label_share(tally)
-        labels = [report.tally.labels for report in evidence.reports]
-        if manifest:
-            uncounted = [report.records - report.tally.records for report in evidence.reports]
-            yield statistical_checks.check_exact_halves(labels, evidence.names, uncounted)
-        else:
-            yield statistical_checks.check_labels_by_shard(labels, evidence.names)
+        by_shard = statistical_checks.check_exact_halves if manifest else statistical_checks.check_labels_by_shard
+        yield by_shard(evidence.reports, evidence.names)
     if manifest and manifest.objective == "sop":
         reason = reason or "how a text goes on may well show on its surface (--objective sop)"
     if reason:

@@ -14,13 +14,13 @@ LABELS = "next_sentence_labels"
 
 Kind = tuple[tuple[str, str, int], ...]
 
+_TYPES = {"f": "float32", "O": "bytes"}  # of the kinds of numpy; all others are integers
+_OPTIONAL = (Width.PREDICTIONS, Width.ONE)
+
 
 def kind_of(values: Mapping[str, NDArray[Any]]) -> Kind:
     """Name, type and number of values of each feature of a record, or of many that have the same."""
-    types = {"f": "float32", "O": "bytes"}
-    return tuple(
-        sorted((name, types.get(array.dtype.kind, "int64"), array.shape[-1]) for name, array in values.items())
-    )
+    return tuple((name, _type_of(values[name]), values[name].shape[-1]) for name in sorted(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,40 @@ class Schema:
         """The schema of a record.
 
         Raises:
-            RecordError: it is no training instance.
+            RecordError: it is no training instance: features are missing or have another type than they should, or as
+                many values as does not go together.
         """
         feature_names = "v1" if "input_ids" in values and "input_word_ids" not in values else "v2"
-        names = {feature.v2: feature.name(feature_names) for feature in FEATURES}
-        present = {feature.v2 for feature in FEATURES if names[feature.v2] in values}
-        slots = _common_size(values, names, Width.PREDICTIONS, present)
-        width = _common_size(values, names, Width.SEQUENCE, present)
-        if not width:
-            expected = ", ".join(names[feature.v2] for feature in FEATURES if feature.width is Width.SEQUENCE)
-            raise RecordError(f"the first record has {', '.join(sorted(values)) or 'no feature'}; expected {expected}")
-        return cls(kind_of(values), feature_names, width, slots, LABELS in present)
+        sizes = {width: _common_size(values, feature_names, width) for width in Width}
+        if sizes[Width.ONE] > 1:
+            raise RecordError(f"the first record has {sizes[Width.ONE]} values in {LABELS}; expected one or none")
+        return cls(
+            kind_of(values), feature_names, sizes[Width.SEQUENCE], sizes[Width.PREDICTIONS], sizes[Width.ONE] == 1
+        )
 
     def columns(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The features of interest by v2 name."""
-        names = {feature.v2: feature.name(self.feature_names) for feature in FEATURES}
-        return {name: values[own] for name, own in names.items() if own in values}
+        sizes = {Width.SEQUENCE: self.width, Width.PREDICTIONS: self.slots, Width.ONE: int(self.has_labels)}
+        return {feature.v2: values[feature.name(self.feature_names)] for feature in FEATURES if sizes[feature.width]}
 
 
-def _common_size(values: Mapping[str, NDArray[Any]], names: Mapping[str, str], width: Width, present: set[str]) -> int:
-    """How many values the features of this width have; 0 where one is missing or they differ."""
-    features = [feature.v2 for feature in FEATURES if feature.width is width]
-    sizes = {len(values[names[name]]) if name in present else 0 for name in features}
-    return sizes.pop() if len(sizes) == 1 else 0
+def _common_size(values: Mapping[str, NDArray[Any]], feature_names: str, width: Width) -> int:
+    """How many values the features of one width have; 0 where all of them are missing, and may be."""
+    features = [feature for feature in FEATURES if feature.width is width]
+    found = {feature.name(feature_names): values.get(feature.name(feature_names)) for feature in features}
+    sizes = {name: len(array) if array is not None else 0 for name, array in found.items()}
+    common = set(sizes.values())
+    if len(common) > 1 or (common == {0} and width not in _OPTIONAL):
+        told = ", ".join(f"{size} values in {name}" for name, size in sizes.items())
+        raise RecordError(f"the first record has {told}; expected equally many; its features are {', '.join(values)}")
+    for feature in features:
+        array = found[feature.name(feature_names)]
+        # Weights may be integers, as those of others are.
+        if array is not None and len(array) and _type_of(array) not in ("int64", feature.dtype):
+            told = f"{_type_of(array)} values in {feature.name(feature_names)}"
+            raise RecordError(f"the first record has {told}; expected {feature.dtype}")
+    return common.pop()
+
+
+def _type_of(array: NDArray[Any]) -> str:
+    return _TYPES.get(array.dtype.kind, "int64")

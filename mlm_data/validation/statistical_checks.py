@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.validation.checks import Check, Rule
+from mlm_data.validation.examination import ShardReport
 from mlm_data.validation.instances import Counts
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probability import binomial_p_value, chi_square_p_value
@@ -21,7 +22,7 @@ NUMBER = Rule("number of predictions", "each record has as many predictions as i
 REPLACEMENTS = Rule("replacements", "of the predicted tokens, so many are [MASK] / another token / as they were")
 RANDOM_TOKENS = Rule("spread of random tokens", "random replacements are uniform over the ordinary tokens")
 POSITIONS = Rule("selection by position", "predictions are uniform over the positions that hold text")
-WORD_LENGTHS = Rule("selection by word length", "predictions do not depend on how many pieces a word has")
+WORD_SIZES = Rule("selection by word size", "predictions do not depend on how many pieces a word has")
 LABEL_SHARE = Rule("label share", "half of the pairs have label 1")
 LABELS_BY_SHARD = Rule("label share by shard", "half of the pairs of each shard have label 1")
 LABELS_BY_A = Rule("label share by |A|", "half of the pairs have label 1, however long A is")
@@ -116,7 +117,7 @@ def check_positions(tally: Tally) -> Check:
     return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}")
 
 
-def check_word_lengths(tally: Tally, masking: str) -> Check:
+def check_word_sizes(tally: Tally, masking: str) -> Check:
     """Whether long words are predicted as often as short ones."""
     places = {
         PiecePlace.WHOLE: "words of one piece",
@@ -125,7 +126,7 @@ def check_word_lengths(tally: Tally, masking: str) -> Check:
         PiecePlace.INNER: "inner pieces of longer words",
     }
     return _check_selection(
-        WORD_LENGTHS, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
+        WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
     )
 
 
@@ -159,37 +160,26 @@ def check_label_share(tally: Tally) -> Check:
     )
 
 
-def check_labels_by_shard(labels: Sequence[Counts], names: Sequence[str]) -> Check:
-    """Whether half of the pairs of each shard have label 1, as far as chance allows.
-
-    Args:
-        labels: of each shard, its records by label.
-        names: of the shards.
-    """
-    p_values = [binomial_p_value(int(ones), int(zeros + ones), 0.5) for zeros, ones in labels]
-    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(labels, names, p_values), expected="half")
+def check_labels_by_shard(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
+    """Whether half of the pairs of each shard have label 1, as far as chance allows."""
+    p_values = [binomial_p_value(report.labels[1], sum(report.labels), 0.5) for report in reports]
+    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(reports, names, p_values), expected="half")
 
 
-def check_exact_halves(labels: Sequence[Counts], names: Sequence[str], uncounted: Sequence[int]) -> Check:
-    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number.
-
-    Args:
-        labels: of each shard, its records by label.
-        names: of the shards.
-        uncounted: of each shard, records too broken to have a label.
-    """
-    excess = [max(0, abs(int(zeros - ones)) - 1 - rest) for (zeros, ones), rest in zip(labels, uncounted, strict=True)]
+def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
+    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number."""
+    surplus = [max(0, abs(report.labels[1] - report.labels[0]) - 1 - report.uncounted) for report in reports]
     return LABELS_BY_SHARD.decided(
-        is_sound=not any(excess),
-        observed=_tell_labels(labels, names, [-one for one in excess]),
+        is_sound=not any(surplus),
+        observed=_tell_labels(reports, names, [-one for one in surplus]),
         expected="half, one more or one less",
     )
 
 
-def _tell_labels(labels: Sequence[Counts], names: Sequence[str], order: Sequence[float]) -> str:
-    worst = int(np.argmin(order))
-    zeros, ones = labels[worst].tolist()
-    return f"{ones:,} of {zeros + ones:,} in {names[worst]}"
+def _tell_labels(reports: Sequence[ShardReport], names: Sequence[str], order: Sequence[float]) -> str:
+    """The labels of the shard that comes first in an order."""
+    first = int(np.argmin(order))
+    return f"{reports[first].labels[1]:,} of {sum(reports[first].labels):,} in {names[first]}"
 
 
 def check_labels_by_length(tally: Tally) -> Iterator[Check]:

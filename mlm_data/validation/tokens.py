@@ -42,7 +42,7 @@ class Tokens:
 
 
 def open_tokens(storage: Storage, directory: str, claims: Claims) -> Tokens:
-    """The token store of a dataset.
+    """The token store of a dataset whose vocabulary is known.
 
     Raises:
         RequestError: it is none, or not that of this dataset.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +23,8 @@ from mlm_data.validation.judgement import Evidence, judge
 from mlm_data.validation.probe import SAMPLE_AT_MOST
 from mlm_data.validation.record_checks import RECORD_CHECKS
 from mlm_data.validation.schema import Schema
+from mlm_data.validation.tally import Tally
+from mlm_data.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from mlm_data.validation.tokens import Tokens
@@ -62,25 +63,26 @@ def verify(
         OSError: what lies beside the shards cannot be read.
     """
     shards = find_shards(storage, paths, vocab_file)
+    vocabulary = shards[0].vocabulary
     claims = read_claims(storage, _common_directory(shards), shards[0].manifest)
+    tokens = _open_tokens(storage, tokens_dir, claims, vocabulary) if tokens_dir else None
     schema = _read_schema(storage, shards)
-    tokens = _open_tokens(storage, tokens_dir, claims) if tokens_dir else None
     size = sum(file.size for shard in shards for file in storage.match(shard.path))
     examiner = _make_examiner(storage, shards, claims, schema, size)
     groups = _group(shards, claims, by_bucket=tokens is not None)
     most = min(processes or os.cpu_count() or 1, len(groups), 1 + size // _BYTES_WORTH_A_PROCESS)
-    examined = _examine_all(functools.partial(_examine_group, examiner, tokens), groups, most)
-    reports = dict(itertools.chain.from_iterable(part.reports for part in examined))
+    found = _add_up(_map(functools.partial(_examine_group, examiner, tokens), groups, most))
     evidence = Evidence(
         storage=storage,
         names=tuple(shard.name for shard in shards),
         claims=claims,
         schema=schema,
-        vocabulary=shards[0].vocabulary,
-        reports=tuple(reports[number] for number in range(len(shards))),
-        coverage=sum((part.coverage for part in examined), start=Coverage()) if tokens else None,
+        vocabulary=vocabulary,
+        reports=tuple(found.reports[number] for number in range(len(shards))),
+        tallies=found.tallies,
+        coverage=found.coverage if tokens else None,
     )
-    return Verification(len(shards), sum(report.records for report in evidence.reports), tuple(judge(evidence)))
+    return Verification(len(shards), evidence.records, tuple(judge(evidence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +92,56 @@ class _Group:
     shards: tuple[tuple[int, str], ...]
     bucket: BucketPlace | None
 
+    @property
+    def split(self) -> str:
+        """Of the shards; empty where nobody says."""
+        return self.bucket.split if self.bucket else ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
-    """What came of a group: a report for each number of a shard, and how much of the documents was there."""
+    """What came of a group, or of all: reports by number of the shard, tallies by split, what documents were there."""
 
-    reports: tuple[tuple[int, ShardReport], ...]
+    reports: Mapping[int, ShardReport]
+    tallies: Mapping[str, Tally]
     coverage: Coverage
 
 
 def _examine_group(examiner: Examiner, tokens: Tokens | None, group: _Group) -> _Examined:
     text = None
     if tokens and group.bucket:
-        text = BucketText(tokens.documents(group.bucket), examiner.schema.width, is_swapped=tokens.is_swapped)
-    reports = tuple((number, examiner.examine(path, number, text)) for number, path in group.shards)
-    return _Examined(reports, text.coverage() if text else Coverage())
+        documents = tokens.documents(group.bucket)
+        text = BucketText(documents, examiner.schema.width, is_swapped=tokens.is_swapped)
+    reports, tally = {}, examiner.no_records()
+    for number, path in group.shards:
+        reports[number], counted = examiner.examine(path, number, text)
+        tally += counted
+    return _Examined(reports, {group.split: tally}, text.coverage() if text else Coverage())
 
 
-def _examine_all(examine: functools.partial[_Examined], groups: Sequence[_Group], processes: int) -> list[_Examined]:
-    """The results in the order of the groups."""
+def _add_up(parts: Iterable[_Examined]) -> _Examined:
+    """All of it; tallies are large, so that no more of them are kept than there are splits."""
+    reports: dict[int, ShardReport] = {}
+    tallies: dict[str, Tally] = {}
+    coverage = Coverage()
+    for part in parts:
+        reports |= part.reports
+        for split, tally in part.tallies.items():
+            tallies[split] = tallies[split] + tally if split in tallies else tally
+        coverage += part.coverage
+    return _Examined(reports, tallies, coverage)
+
+
+def _map(examine: Callable[[_Group], _Examined], groups: Sequence[_Group], processes: int) -> Iterator[_Examined]:
+    """The results in the order of the groups, each as soon as it and all before it are there."""
     if processes <= 1:
-        return list(map(examine, groups))
+        yield from map(examine, groups)
+        return
     # Not by forking, which is not safe where threads are about.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     with ProcessPoolExecutor(processes, context) as pool:
-        return list(pool.map(examine, groups))
+        yield from pool.map(examine, groups)
 
 
 def _common_directory(shards: Sequence[Shard]) -> str:
@@ -138,10 +164,13 @@ def _read_schema(storage: Storage, shards: Sequence[Shard]) -> Schema:
     raise ShardError(f"got {len(shards)} files without a record that can be read{damage}")
 
 
-def _open_tokens(storage: Storage, directory: str, claims: Claims) -> Tokens:
+def _open_tokens(storage: Storage, directory: str, claims: Claims, vocabulary: Vocabulary | None) -> Tokens:
     from mlm_data.validation.tokens import open_tokens  # noqa: PLC0415 (pyarrow takes its time)
 
-    return open_tokens(storage, directory, claims)
+    tokens = open_tokens(storage, directory, claims)
+    if vocabulary is None:
+        raise RequestError("--tokens_dir is of use only with the vocabulary of the records; name it with --vocab_file")
+    return tokens
 
 
 def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, schema: Schema, size: int) -> Examiner:
@@ -166,9 +195,10 @@ def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, sc
 
 def _group(shards: Sequence[Shard], claims: Claims, *, by_bucket: bool) -> list[_Group]:
     """Each shard by itself, or with the others of its bucket, so that its documents are read once."""
+    numbered = [((number, shard.path), claims.buckets.get(shard.name)) for number, shard in enumerate(shards)]
     if not by_bucket:
-        return [_Group(((number, shard.path),), None) for number, shard in enumerate(shards)]
+        return [_Group((shard,), bucket) for shard, bucket in numbered]
     groups: dict[BucketPlace | None, list[tuple[int, str]]] = {}
-    for number, shard in enumerate(shards):
-        groups.setdefault(claims.bucket_of(shard.name), []).append((number, shard.path))
+    for shard, bucket in numbered:
+        groups.setdefault(bucket, []).append(shard)
     return [_Group(tuple(members), bucket) for bucket, members in groups.items()]
