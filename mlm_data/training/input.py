@@ -1,0 +1,180 @@
+"""Shards to batches: `tf.data`, deterministic, and able to begin anywhere.
+
+Batch number n is a function of seed and n alone. So there is no state of the input to save: a run that goes on asks for
+the batches from its step on. Nor does it matter how many devices there are: each takes its rows of the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mlm_data import chance
+from mlm_data.examples import FEATURES, Width
+from mlm_data.shards import WrittenShard
+from mlm_data.training.dataset import PretrainingData
+
+Batch = dict[str, Any]  # tensors by v2 feature name
+
+# Shards that are interleaved, and records taken from each in turn. To begin within a group costs reading what lies
+# before, to begin at one costs nothing.
+_GROUP, _BLOCK_LENGTH = 16, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The rows of each batch that one worker takes: every `count`-th, from `index` on."""
+
+    index: int = 0
+    count: int = 1
+
+
+def make_training_batches(
+    data: PretrainingData,
+    split: str,
+    *,
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int,
+    first: int = 0,
+    share: Share = Share(),
+    masker: Callable[[Batch, Any], Batch] | None = None,
+) -> Any:
+    """Endless batches of shuffled instances.
+
+    The passes over the corpus follow one another, and then come again. Within a pass shards come in random order, some
+    of them interleaved, and their instances are shuffled in a buffer.
+
+    Args:
+        data: where they come from.
+        split: for example "train".
+        batch_size: instances of a batch, all shares together.
+        seed: decides the order.
+        shuffle_buffer: instances to shuffle among.
+        first: the number of the first batch; those before it are left out.
+        share: the rows to take.
+        masker: draws masks anew, given the batch and a seed, int32 [2].
+
+    Returns:
+        A `tf.data.Dataset` of batches: int32 by v2 feature name, weights float32; [rows, width], labels [rows].
+    """
+    passes = data.passes(split)
+    key = _key(seed, "input")
+    start, skipped = _find_place(passes, key, first * batch_size)
+    groups = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    records = groups.flat_map(_group_reader(data, passes, key, shuffle_buffer)).skip(skipped)
+    batches = records.batch(batch_size, drop_remainder=True).enumerate(first)
+    return _to_tensors(batches, data, share, masker, _key(seed, "masks"))
+
+
+def make_evaluation_batches(
+    data: PretrainingData,
+    split: str,
+    *,
+    batch_size: int,
+    share: Share = Share(),
+    masker: Callable[[Batch, Any], Batch] | None = None,
+) -> Any:
+    """Every instance of a split once, always in the same order; the last batch may be smaller.
+
+    Args and result as for `make_training_batches`.
+    """
+    paths = _paths(data, data.shards(split))
+    records = _interleave(tf.data.Dataset.from_tensor_slices(paths), data)
+    return _to_tensors(records.batch(batch_size).enumerate(), data, share, masker, _key(0, "masks"))
+
+
+def _find_place(passes: Sequence[Sequence[WrittenShard]], key: Any, instances: int) -> tuple[int, int]:
+    """In which group of shards, counted without end, the reader is after so many instances, and how far into it."""
+    ends = list(accumulate(sum(shard.records for shard in shards) for shards in passes))
+    rounds, rest = divmod(instances, ends[-1])
+    number = next(number for number, end in enumerate(ends) if rest < end)
+    rest -= ends[number - 1] if number else 0
+    counted = rounds * len(passes) + number
+    records = _in_order([shard.records for shard in passes[number]], key, counted).numpy()
+    starts = np.arange(0, len(records), _GROUP)
+    group_ends = np.cumsum(np.add.reduceat(records, starts))
+    group = int(np.searchsorted(group_ends, rest, side="right"))
+    return counted * len(starts) + group, rest - int(group_ends[group - 1] if group else 0)
+
+
+def _group_reader(
+    data: PretrainingData, passes: Sequence[Sequence[WrittenShard]], key: Any, shuffle_buffer: int
+) -> Callable[[Any], Any]:
+    """Gives the records of a group of shards by its number, counted without end."""
+    paths = tf.constant([_paths(data, shards) for shards in passes])
+    groups = -(-len(passes[0]) // _GROUP)
+
+    def read(number: Any) -> Any:
+        files = _in_order(paths[number // groups % len(passes)], key, number // groups)
+        start = number % groups * _GROUP
+        records = _interleave(tf.data.Dataset.from_tensor_slices(files[start : start + _GROUP]), data)
+        return records.shuffle(shuffle_buffer, seed=tf.random.fold_in(key, number)[1])
+
+    return read
+
+
+def _in_order(values: Any, key: Any, number: Any) -> Any:
+    """What belongs to the shards of a pass, in the order in which they are read the so-manieth time."""
+    return tf.random.experimental.stateless_shuffle(values, tf.random.fold_in(key, number))
+
+
+def _paths(data: PretrainingData, shards: Sequence[WrittenShard]) -> list[str]:
+    return [f"{data.directory}/{shard.name}" for shard in shards]
+
+
+def _interleave(files: Any, data: PretrainingData) -> Any:
+    compression = "GZIP" if data.manifest.compression == "gzip" else ""
+    return files.interleave(
+        lambda path: tf.data.TFRecordDataset(path, compression_type=compression),
+        cycle_length=_GROUP,
+        block_length=_BLOCK_LENGTH,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _to_tensors(
+    batches: Any, data: PretrainingData, share: Share, masker: Callable[[Batch, Any], Batch] | None, key: Any
+) -> Any:
+    """Numbered batches of serialized records to tensors: the rows of the share, parsed all at once, masked if asked."""
+    parse = _parser(data)
+
+    def convert(number: Any, records: Any) -> Batch:
+        batch = parse(records[share.index :: share.count])
+        if masker is None:
+            return batch
+        return masker(batch, tf.random.fold_in(tf.random.fold_in(key, number), share.index))
+
+    return batches.map(convert, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _key(seed: int, purpose: str) -> Any:
+    """A seed for TensorFlow's stateless random numbers, int64 [2]."""
+    return tf.constant(chance.generator(seed, "training", purpose).integers(0, 2**31, 2), tf.int64)
+
+
+def _parser(data: PretrainingData) -> Callable[[Any], Batch]:
+    """Turns serialized records, string [rows], into tensors by v2 name."""
+    manifest = data.manifest
+    widths = {Width.SEQUENCE: [manifest.max_seq_length], Width.PREDICTIONS: [manifest.max_predictions_per_seq]}
+    features = [feature for feature in FEATURES if data.has_sentence_labels or feature.v2 != "next_sentence_labels"]
+    schema = {
+        feature.name(manifest.feature_names): tf.io.FixedLenFeature(
+            widths.get(feature.width, []), tf.dtypes.as_dtype(feature.dtype)
+        )
+        for feature in features
+    }
+
+    def parse(records: Any) -> Batch:
+        parsed = tf.io.parse_example(records, schema)
+        values = {feature.v2: parsed[feature.name(manifest.feature_names)] for feature in features}
+        # Devices compute with int32; on some, int64 does not exist.
+        return {name: tf.cast(value, tf.int32) if value.dtype.is_integer else value for name, value in values.items()}
+
+    return parse
