@@ -10,9 +10,12 @@ TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xx
 GARDEN_VENV := .venv-model-garden
 # tensorflow_hub needs pkg_resources, which setuptools 82 dropped.
 GARDEN_NEEDS := tf-models-official==2.20.0 'setuptools<82'
+HF_VENV := .venv-hugging-face
+HF_NEEDS := transformers torch==2.13.0 safetensors rich
+HF_EXCHANGE := out/hugging-face
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-model-garden check-tfds
+.PHONY: help demo test lint types unit bench clean check-hugging-face check-model-garden check-tfds
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
@@ -20,6 +23,7 @@ help:
 	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --megabytes 50 --bert DIR\""
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
+	@echo "make check-hugging-face   exchange checkpoints with transformers, both ways"
 	@echo "make clean                delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
@@ -31,6 +35,8 @@ $(VENV)/made: pyproject.toml
 
 $(VENV)/made-dev: $(VENV)/made
 	$(PIP_INSTALL) --editable '.[dev]'
+	@# It asks for `tensorflow`, twice the size of the tensorflow-cpu that is there; not to be had everywhere.
+	-$(PIP_INSTALL) --no-deps 'tensorflow-text~=2.21.0'
 	touch $@
 
 demo: $(VENV)/made
@@ -74,6 +80,19 @@ $(GARDEN_VENV)/made:
 check-model-garden: $(GARDEN_VENV)/made demo
 	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
 	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)
+
+$(HF_VENV)/made:
+	$(PYTHON) -m venv $(HF_VENV)
+	$(HF_VENV)/bin/pip install --quiet --disable-pip-version-check $(HF_NEEDS)
+	touch $@
+
+# Theirs, ours, theirs: PyTorch and TensorFlow never meet in one environment.
+check-hugging-face: $(HF_VENV)/made $(VENV)/made-dev
+	rm -rf $(HF_EXCHANGE)
+	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py make $(HF_EXCHANGE)
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(BIN)/python tests/peers/hugging_face.py convert $(HF_EXCHANGE)
+	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py compare $(HF_EXCHANGE)
 
 clean:
 	rm -rf .venv* out
