@@ -22,6 +22,7 @@ class StageDisplay:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -39,11 +40,12 @@ class StageDisplay:
     def begin(self, stage: str, total: int) -> None:
         """The stages before it are done; this one is when `total` is reached."""
         self._stage, self._total = stage, total
-        self._task = self._bars.add_task(stage, total=total)
+        self._task = self._bars.add_task(stage, total=total, note="")
 
-    def reach(self, done: int) -> None:
-        """So much of the stage's total is done."""
-        self._bars.update(self._task, completed=done)
+    def reach(self, done: int, note: str = "") -> None:
+        """So much of the stage's total is done; a note says more of it."""
+        self._bars.update(self._task, completed=done, note=note)
         if not self._console.is_terminal and time.monotonic() - self._said_at > _SECONDS_BETWEEN_LINES:
             self._said_at = time.monotonic()
-            self._console.print(f"{self._stage}: {done / max(1, self._total):.0%}")
+            share = f"{self._stage}: {done / max(1, self._total):.0%}"
+            self._console.print(f"{share}, {note}" if note else share)

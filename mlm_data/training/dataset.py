@@ -49,9 +49,9 @@ class PretrainingData:
             content = _read(storage, f"{directory}/{MANIFEST}")
         except OSError as error:
             raise SettingsError(
-                f"--data_dir {directory} holds no {MANIFEST}; expected a finished dataset of make-pretraining-data. One "
-                f"that was interrupted is finished by the same command again; shards of other programs are not read, "
-                f"since nothing says which vocabulary and labels they have"
+                f"--data_dir {directory} holds no {MANIFEST}; expected a finished dataset of make-pretraining-data. An "
+                f"interrupted one is finished by the same command again; shards of other programs are not read, since "
+                f"nothing says which vocabulary and labels they have"
             ) from error
         try:
             manifest = Manifest.from_json(content)
@@ -78,7 +78,9 @@ class PretrainingData:
         if not sum(shard.records for shard in shards):
             there = ", ".join(name for name, some in self.manifest.shards.items() if some) or "none"
             hint = "" if split == TRAIN else "; make the dataset with --validation_fraction 0.01, say"
-            raise SettingsError(f"{self.directory} has no instances in its split {split}; expected one of {there}{hint}")
+            raise SettingsError(
+                f"{self.directory} has no instances in its split {split}; expected one of {there}{hint}"
+            )
         return shards
 
     def has(self, split: str) -> bool:
@@ -145,8 +147,8 @@ def check_length(data: PretrainingData, max_position_embeddings: int) -> None:
     if data.manifest.max_seq_length > max_position_embeddings:
         raise SettingsError(
             f"--data_dir {data.directory} has instances of {data.manifest.max_seq_length} tokens; expected at most "
-            f"{max_position_embeddings}, the model's max_position_embeddings; give a new model a larger one, or shorter "
-            f"instances"
+            f"{max_position_embeddings}, the model's max_position_embeddings; give a new model more of them, or make "
+            f"shorter instances"
         )
 
 

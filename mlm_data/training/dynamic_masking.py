@@ -1,4 +1,4 @@
-"""Masks drawn anew whenever an instance is read (Liu et al. 2019, section 4.1), by the rules of room 6, in the graph."""
+"""Masks drawn anew whenever an instance is read (Liu et al. 2019, section 4.1): the rules of room 6, as a graph."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from mlm_data.masking import MASK_TOKEN_PROB, RANDOM_TOKEN_PROB
 from mlm_data.vocabulary import Vocabulary
 
 
-def make_masker(
-    settings: MaskingSettings, vocabulary: Vocabulary
-) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def make_masker(settings: MaskingSettings, vocabulary: Vocabulary) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Gives the function that puts new masks in place of those a batch has, if it has any.
 
     Of n tokens, specials counted, min(P, max(1, round(masked_lm_prob * n))) are chosen, each alone and all with equal

@@ -18,75 +18,68 @@ from mlm_data import chance
 from mlm_data.examples import FEATURES, Width
 from mlm_data.shards import WrittenShard
 from mlm_data.training.dataset import PretrainingData
+from mlm_data.training.workers import WHOLE, Share
 
 Batch = dict[str, Any]  # tensors by v2 feature name
+Masker = Callable[[Batch, Any], Batch]  # of a batch and a seed, int64 [2]
 
 # Shards that are interleaved, and records taken from each in turn. To begin within a group costs reading what lies
 # before, to begin at one costs nothing.
 _GROUP, _BLOCK_LENGTH = 16, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """The rows of each batch that one worker takes: every `count`-th, from `index` on."""
+@dataclass(frozen=True)
+class Reader:
+    """Reads batches of a dataset, each a dict by v2 feature name: int32, weights float32; [rows, width], labels [rows].
 
-    index: int = 0
-    count: int = 1
-
-
-def make_training_batches(
-    data: PretrainingData,
-    split: str,
-    *,
-    batch_size: int,
-    seed: int,
-    shuffle_buffer: int,
-    first: int = 0,
-    share: Share = Share(),
-    masker: Callable[[Batch, Any], Batch] | None = None,
-) -> Any:
-    """Endless batches of shuffled instances.
-
-    The passes over the corpus follow one another, and then come again. Within a pass shards come in random order, some
-    of them interleaved, and their instances are shuffled in a buffer.
-
-    Args:
-        data: where they come from.
-        split: for example "train".
+    Attributes:
+        data: what is read.
         batch_size: instances of a batch, all shares together.
-        seed: decides the order.
-        shuffle_buffer: instances to shuffle among.
-        first: the number of the first batch; those before it are left out.
         share: the rows to take.
-        masker: draws masks anew, given the batch and a seed, int32 [2].
-
-    Returns:
-        A `tf.data.Dataset` of batches: int32 by v2 feature name, weights float32; [rows, width], labels [rows].
+        masker: draws masks anew; without one they are as in the shards.
     """
-    passes = data.passes(split)
-    key = _key(seed, "input")
-    start, skipped = _find_place(passes, key, first * batch_size)
-    groups = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-    records = groups.flat_map(_group_reader(data, passes, key, shuffle_buffer)).skip(skipped)
-    batches = records.batch(batch_size, drop_remainder=True).enumerate(first)
-    return _to_tensors(batches, data, share, masker, _key(seed, "masks"))
 
+    data: PretrainingData
+    batch_size: int
+    share: Share = WHOLE
+    masker: Masker | None = None
 
-def make_evaluation_batches(
-    data: PretrainingData,
-    split: str,
-    *,
-    batch_size: int,
-    share: Share = Share(),
-    masker: Callable[[Batch, Any], Batch] | None = None,
-) -> Any:
-    """Every instance of a split once, always in the same order; the last batch may be smaller.
+    def training_batches(self, split: str, *, seed: int, shuffle_buffer: int, first: int = 0) -> Any:
+        """Endless batches of shuffled instances.
 
-    Args and result as for `make_training_batches`.
-    """
-    paths = _paths(data, data.shards(split))
-    records = _interleave(tf.data.Dataset.from_tensor_slices(paths), data)
-    return _to_tensors(records.batch(batch_size).enumerate(), data, share, masker, _key(0, "masks"))
+        The passes over the corpus follow one another, and then come again. Within a pass shards come in random order,
+        some of them interleaved, and their instances are shuffled in a buffer.
+
+        Args:
+            split: for example "train".
+            seed: decides the order, and masks that are drawn anew.
+            shuffle_buffer: instances to shuffle among.
+            first: the number of the first batch; those before it are left out.
+        """
+        passes, key = self.data.passes(split), _key(seed, "input")
+        start, skipped = _find_place(passes, key, first * self.batch_size)
+        groups = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        records = groups.flat_map(_group_reader(self.data, passes, key, shuffle_buffer)).skip(skipped)
+        batches = records.batch(self.batch_size, drop_remainder=True)
+        return self._to_tensors(batches.enumerate(first), _key(seed, "masks"))
+
+    def evaluation_batches(self, split: str) -> Any:
+        """Every instance of a split once, always in the same order; the last batch may be smaller."""
+        files = tf.data.Dataset.from_tensor_slices(_paths(self.data, self.data.shards(split)))
+        batches = _interleave(files, self.data).batch(self.batch_size)
+        return self._to_tensors(batches.enumerate(), _key(0, "masks"))
+
+    def _to_tensors(self, batches: Any, key: Any) -> Any:
+        """Numbered batches of serialized records to tensors: the rows of the share, parsed all at once."""
+        parse, share = _parser(self.data), self.share
+
+        def convert(number: Any, records: Any) -> Batch:
+            batch = parse(records[share.index :: share.count])
+            if self.masker is None:
+                return batch
+            return self.masker(batch, tf.random.fold_in(tf.random.fold_in(key, number), share.index))
+
+        return batches.map(convert, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def _find_place(passes: Sequence[Sequence[WrittenShard]], key: Any, instances: int) -> tuple[int, int]:
@@ -137,21 +130,6 @@ def _interleave(files: Any, data: PretrainingData) -> Any:
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-
-
-def _to_tensors(
-    batches: Any, data: PretrainingData, share: Share, masker: Callable[[Batch, Any], Batch] | None, key: Any
-) -> Any:
-    """Numbered batches of serialized records to tensors: the rows of the share, parsed all at once, masked if asked."""
-    parse = _parser(data)
-
-    def convert(number: Any, records: Any) -> Batch:
-        batch = parse(records[share.index :: share.count])
-        if masker is None:
-            return batch
-        return masker(batch, tf.random.fold_in(tf.random.fold_in(key, number), share.index))
-
-    return batches.map(convert, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def _key(seed: int, purpose: str) -> Any:

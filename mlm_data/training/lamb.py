@@ -18,18 +18,11 @@ class Lamb(ReducedGradients, keras.optimizers.Optimizer):
     """
 
     def __init__(
-        self,
-        learning_rate: Any,
-        *,
-        weight_decay: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        global_clipnorm: float | None = None,
-        name: str = "lamb",
+        self, learning_rate: Any, *, weight_decay: float, beta_1: float, beta_2: float, epsilon: float, **options: Any
     ) -> None:
+        """Args are those of Keras's optimizers; `options` are any others of theirs."""
         # Not told of the decay, Keras leaves it to us.
-        super().__init__(learning_rate, global_clipnorm=global_clipnorm, name=name)
+        super().__init__(learning_rate, **options)
         self._decay_rate, self._beta_1, self._beta_2, self._epsilon = weight_decay, beta_1, beta_2, epsilon
 
     def build(self, variables: Any) -> None:
@@ -57,6 +50,6 @@ class Lamb(ReducedGradients, keras.optimizers.Optimizer):
 
 def _trust_ratio(variable: Any, update: Any) -> Any:
     """The norm of the weights over that of their update; 1 where one of them is 0."""
-    norm, update_norm = ops.norm(variable), ops.norm(update)
+    norm, update_norm = (ops.sqrt(ops.sum(ops.square(values))) for values in (variable, update))
     is_defined = ops.logical_and(norm > 0, update_norm > 0)
     return ops.where(is_defined, norm / ops.where(is_defined, update_norm, 1.0), 1.0)

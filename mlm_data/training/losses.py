@@ -1,75 +1,14 @@
-"""What is minimized and what is told: masked-LM and next sentence losses (Devlin et al. 2019, section 3.1) and hits.
-
-All of it is kept as sums until the very end, so that it adds up over devices, parts of a batch, and batches; the masked
-LM loss of many batches is that of all their predictions, however these are spread.
-"""
+"""What is minimized: masked-LM and next sentence losses (Devlin et al. 2019, section 3.1)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
 from mlm_data.training.model import NEXT_SENTENCE
-
-
-class Sums(NamedTuple):
-    """Sums over instances, scalars; those of next sentences are 0 where instances have no label.
-
-    Attributes:
-        mlm_loss: cross-entropies in nats of the predicted tokens.
-        mlm_hits: predicted tokens that were guessed.
-        predictions: predicted tokens.
-        next_sentence_loss: cross-entropies in nats of the labels.
-        next_sentence_hits: labels that were guessed.
-        labels: labels.
-    """
-
-    mlm_loss: Any
-    mlm_hits: Any
-    predictions: Any
-    next_sentence_loss: Any
-    next_sentence_hits: Any
-    labels: Any
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Means over some instances; None where there are no labels.
-
-    Attributes:
-        mlm_loss: nats per predicted token.
-        mlm_accuracy: share of predicted tokens guessed.
-        next_sentence_loss: nats per label.
-        next_sentence_accuracy: share of labels guessed.
-    """
-
-    mlm_loss: float
-    mlm_accuracy: float
-    next_sentence_loss: float | None
-    next_sentence_accuracy: float | None
-
-    @classmethod
-    def of(cls, sums: Sequence[float]) -> Scores:
-        """Takes means of sums in the order of `Sums`."""
-        total = Sums(*map(float, sums))
-        predictions = total.predictions or math.nan
-        if not total.labels:
-            return cls(total.mlm_loss / predictions, total.mlm_hits / predictions, None, None)
-        return cls(
-            total.mlm_loss / predictions,
-            total.mlm_hits / predictions,
-            total.next_sentence_loss / total.labels,
-            total.next_sentence_hits / total.labels,
-        )
-
-    @property
-    def perplexity(self) -> float:
-        """e to the masked-LM loss: among how many tokens the model wavers, as it were."""
-        return math.exp(min(self.mlm_loss, 700.0))  # beyond, a float has no room
+from mlm_data.training.scores import Sums
 
 
 def sum_losses(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> Sums:

@@ -12,33 +12,27 @@ import keras
 import tensorflow as tf
 
 from mlm_data.config.training import TrainingSettings
-from mlm_data.training.input import Batch, Share
-from mlm_data.training.losses import Sums, sum_losses, total_loss
+from mlm_data.training.input import Batch
+from mlm_data.training.losses import sum_losses, total_loss
 from mlm_data.training.model import POSITIONS_INPUT, SEQUENCE_INPUTS
+from mlm_data.training.progress import Progress
+from mlm_data.training.scores import Sums
+from mlm_data.training.workers import WHOLE, Share
 
 _SUM = tf.distribute.ReduceOp.SUM
 
 
-def make_run_steps(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    settings: TrainingSettings,
-    step: tf.Variable,
-    totals: tf.Variable,
-    workers: Share,
-) -> Callable[[Any, Any], None]:
+def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share) -> Callable[[Any, Any], None]:
     """Gives the function that trains for some steps: of an iterator of batches, and their number, an int64 tensor.
 
     Args:
-        model: is trained.
-        optimizer: see `make_optimizer`.
+        progress: what is trained, and goes on with every step.
         settings: say how.
-        step: steps done, int64; goes on with every step.
-        totals: `Sums` of the instances seen, float64 [6]; grows with every step.
-        workers: which of how many this one is.
+        worker: the share of this process.
     """
     strategy = tf.distribute.get_strategy()
-    take_rows = _row_taker(strategy, workers)
+    model, optimizer = progress.model, progress.optimizer
+    take_rows = _row_taker(strategy, worker)
     compute = tf.function(_make_gradients(model, optimizer, settings), jit_compile=settings.jit_compile)
 
     def train_on(batch: Batch) -> Sums:
@@ -53,16 +47,16 @@ def make_run_steps(
     def run_steps(batches: Any, steps: Any) -> None:
         for _ in tf.range(steps):
             sums = strategy.run(train_on, (next(batches),))
-            totals.assign_add(_add_up(strategy, sums))
-            step.assign_add(1)
+            progress.totals.assign_add(_add_up(strategy, sums))
+            progress.steps.assign_add(1)
 
     return tf.function(run_steps, reduce_retracing=True)
 
 
-def make_evaluate(model: keras.Model, workers: Share = Share()) -> Callable[[Any], Any]:
+def make_evaluate(model: keras.Model, worker: Share = WHOLE) -> Callable[[Any], Any]:
     """Gives the function that sums over all batches of a dataset: `Sums` as float64 [6]."""
     strategy = tf.distribute.get_strategy()
-    take_rows = _row_taker(strategy, workers)
+    take_rows = _row_taker(strategy, worker)
 
     def judge(batch: Batch) -> Sums:
         rows = take_rows(batch)
@@ -77,14 +71,14 @@ def make_evaluate(model: keras.Model, workers: Share = Share()) -> Callable[[Any
     return tf.function(evaluate, reduce_retracing=True)
 
 
-def _row_taker(strategy: Any, workers: Share) -> Callable[[Batch], Batch]:
+def _row_taker(strategy: Any, worker: Share) -> Callable[[Batch], Batch]:
     """Gives the function by which a replica takes its rows of its worker's batch."""
-    replicas = strategy.num_replicas_in_sync // workers.count
+    replicas = strategy.num_replicas_in_sync // worker.count
 
     def take(batch: Batch) -> Batch:
         if replicas == 1:
             return batch
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group - workers.index * replicas
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group - worker.index * replicas
         return {name: value[replica::replicas] for name, value in batch.items()}
 
     return take
