@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlm_data.training.model import NEXT_SENTENCE
 
-CONFIG, WEIGHTS, VOCABULARY, TOKENIZER_CONFIG = "config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PRETRAINING, MASKED_LM = "BertForPreTraining", "BertForMaskedLM"
 
 # Ours to theirs; the first of theirs is written, each is read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mlm_data.config import SettingsError
-from mlm_data.storage import LocalStorage
 from mlm_data.training.huggingface.names import (
     ACTIVATIONS,
     CONFIG,
@@ -24,7 +22,6 @@ from mlm_data.training.huggingface.names import (
     MASKED_LM,
     OUTPUT_BIAS,
     POOLER,
-    VOCABULARY,
     WEIGHTS,
     WORDS,
     Array,
@@ -32,6 +29,7 @@ from mlm_data.training.huggingface.names import (
     tensor_name,
 )
 from mlm_data.training.model import NEXT_SENTENCE, ModelConfig
+from mlm_data.training.tokenizer_files import read_json, read_vocabulary
 from mlm_data.vocabulary import Vocabulary
 
 _DECODER, _DECODER_BIAS = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
@@ -64,7 +62,7 @@ def read_config(directory: Path, **changes: Any) -> ModelConfig:
         SettingsError: there is none, or it is of another kind of model.
     """
     path = directory / CONFIG
-    described = _read_json(path)
+    described = read_json(path)
     activations = {theirs: ours for ours, names in ACTIVATIONS.items() for theirs in names}
     found = {name: described.get(name) for name in ("model_type", "hidden_act")}
     positions = described.get("position_embedding_type", "absolute")
@@ -89,9 +87,9 @@ def check_vocabulary(directory: Path, vocabulary: Vocabulary) -> None:
     Further pieces may follow the checkpoint's own, and may stand in the place of its [unused] ones.
 
     Raises:
-        SettingsError: an id means something else, or there is no readable `vocab.txt`.
+        SettingsError: an id means something else, or the checkpoint's tokenizer cannot be read.
     """
-    theirs = Vocabulary.load(str(directory / VOCABULARY), LocalStorage())
+    theirs = read_vocabulary(directory)
     ours = vocabulary.pieces + ("",) * (len(theirs) - len(vocabulary))
     for number, (piece, other) in enumerate(zip(theirs.pieces, ours, strict=False)):
         if piece != other and not piece.startswith("[unused"):
@@ -180,10 +178,3 @@ def _read_tensors(path: Path) -> dict[str, Array]:
             f"{path} cannot be read: {error}; expected a checkpoint of Hugging Face's BERT in the safetensors format"
         ) from error
     return {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except (OSError, TypeError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}; expected a Hugging Face checkpoint's") from error

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import keras
 import safetensors.numpy
-from tokenizers import decoders, processors
 
-from mlm_data.config import SettingsError, WordpieceSettings
+from mlm_data.config import SettingsError
 from mlm_data.training.huggingface.names import (
     ACTIVATIONS,
     CONFIG,
     MASKED_LM,
     POOLER,
     PRETRAINING,
-    TOKENIZER_CONFIG,
-    VOCABULARY,
     WEIGHTS,
     tensor_name,
     to_tensor,
 )
 from mlm_data.training.model import NEXT_SENTENCE, ModelConfig
-from mlm_data.vocabulary import CLS, CONTINUATION, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, Vocabulary
-from mlm_data.wordpiece import make_bert_tokenizer
-
-_SPECIALS = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+from mlm_data.training.tokenizer_files import write_json, write_tokenizer
+from mlm_data.vocabulary import Vocabulary
 
 
 def write_checkpoint(
@@ -66,43 +60,12 @@ def write_checkpoint(
         else:
             tensors[name] = to_tensor(variable.path, keras.ops.convert_to_numpy(variable))
     directory.mkdir(parents=True, exist_ok=True)
-    # `transformers` refuses files that do not say whose layout their tensors have.
-    safetensors.numpy.save_file(tensors, directory / WEIGHTS, {"format": "pt"})
-    _write_json(directory / CONFIG, _describe(config, vocabulary, architecture))
+    # `transformers` refuses files that do not say whose layout their tensors have. Not `save_file`, whose files only
+    # their owner may read.
+    (directory / WEIGHTS).write_bytes(safetensors.numpy.save(tensors, {"format": "pt"}))
+    write_json(directory / CONFIG, _describe(config, vocabulary, architecture))
     write_tokenizer(vocabulary, directory, do_lower_case=do_lower_case, max_length=config.max_position_embeddings)
     return tuple(left_out)
-
-
-def write_tokenizer(vocabulary: Vocabulary, directory: Path, *, do_lower_case: bool, max_length: int) -> None:
-    """Writes `vocab.txt`, `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`.
-
-    Unlike here, special tokens written out in a text are special to this tokenizer, as Hugging Face's users expect.
-
-    Args:
-        vocabulary: its pieces.
-        directory: exists.
-        do_lower_case: whether text is lower-cased and loses its accents.
-        max_length: of a sequence that the model takes, in tokens.
-    """
-    tokenizer = make_bert_tokenizer(vocabulary, WordpieceSettings(do_lower_case=do_lower_case))
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{CLS}:0 $A:0 {SEP}:0",
-        pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
-        special_tokens=[(CLS, vocabulary.cls_id), (SEP, vocabulary.sep_id)],
-    )
-    tokenizer.decoder = decoders.WordPiece(prefix=CONTINUATION)
-    (directory / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
-    (directory / VOCABULARY).write_bytes(vocabulary.content)
-    _write_json(directory / "special_tokens_map.json", _SPECIALS)
-    settings = {
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": do_lower_case,
-        "strip_accents": None,
-        "tokenize_chinese_chars": True,
-        "model_max_length": max_length,
-    }
-    _write_json(directory / TOKENIZER_CONFIG, settings | _SPECIALS)
 
 
 def _describe(config: ModelConfig, vocabulary: Vocabulary, architecture: str) -> dict[str, Any]:
@@ -115,7 +78,3 @@ def _describe(config: ModelConfig, vocabulary: Vocabulary, architecture: str) ->
         "pad_token_id": vocabulary.pad_id,
         "tie_word_embeddings": True,
     }
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
