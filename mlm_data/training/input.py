@@ -107,14 +107,16 @@ def _group_reader(
         files = _in_order(paths[number // groups % len(passes)], key, number // groups)
         start = number % groups * _GROUP
         records = _interleave(tf.data.Dataset.from_tensor_slices(files[start : start + _GROUP]), data)
-        return records.shuffle(shuffle_buffer, seed=tf.random.fold_in(key, number)[1])
+        # Reshuffled, it would depend on how many groups were read before.
+        return records.shuffle(shuffle_buffer, tf.random.fold_in(key, number)[1], reshuffle_each_iteration=False)
 
     return read
 
 
 def _in_order(values: Any, key: Any, number: Any) -> Any:
     """What belongs to the shards of a pass, in the order in which they are read the so-manieth time."""
-    return tf.random.experimental.stateless_shuffle(values, tf.random.fold_in(key, number))
+    # Another type of the number would give another seed.
+    return tf.random.experimental.stateless_shuffle(values, tf.random.fold_in(key, tf.cast(number, tf.int64)))
 
 
 def _paths(data: PretrainingData, shards: Sequence[WrittenShard]) -> list[str]:
