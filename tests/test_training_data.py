@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -89,10 +90,8 @@ def test_batches_follow_from_seed_and_number_alone(data, monkeypatch):
     monkeypatch.setattr(training_input, "_GROUP", 1)  # so that a pass has several
     masker = make_masker(data.masking, data.vocabulary)
 
-    def read(first: int, count: int, seed: int = 5, share: Share = Share()) -> list[list[bytes]]:
-        batches = reader(data, 30, share=share, masker=masker).training_batches(
-            TRAIN, seed=seed, shuffle_buffer=40, first=first
-        )
+    def read(first: int, count: int, seed: int = 5) -> list[list[bytes]]:
+        batches = reader(data, 30, masker=masker).training_batches(TRAIN, seed=seed, shuffle_buffer=40, first=first)
         return [rows(batch) for batch in batches.take(count)]
 
     batches = sum(shard.records for shard in data.shards(TRAIN)) // 30
@@ -109,7 +108,7 @@ def test_workers_share_each_batch(data):
         return [rows(batch) for batch in batches.take(3)]
 
     whole, parts = read(Share()), [read(Share(index, 3)) for index in range(3)]
-    assert [sorted(batch) for batch in whole] == [sorted(sum(some, [])) for some in zip(*parts, strict=True)]
+    assert [sorted(batch) for batch in whole] == [sorted(itertools.chain(*some)) for some in zip(*parts, strict=True)]
     assert all(len(batch) == 4 for part in parts for batch in part)
 
 
@@ -207,11 +206,11 @@ def test_new_masks_are_as_those_of_tensorflow_text(data, batch):
 
 
 def test_a_directory_without_a_finished_dataset_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match="holds no manifest.json; expected a finished dataset"):
+    with pytest.raises(SettingsError, match=r"holds no manifest\.json; expected a finished dataset"):
         load(tmp_path)
     write_dataset(tmp_path)
     (tmp_path / "vocab.txt").write_bytes(VOCABULARY.content + b"more\n")
-    with pytest.raises(SettingsError, match="vocab.txt has sha256"):
+    with pytest.raises(SettingsError, match=r"vocab\.txt has sha256"):
         load(tmp_path)
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(SettingsError, match="is damaged"):

@@ -9,17 +9,12 @@ import keras
 import tensorflow as tf
 
 from mlm_data.config.training import TrainingSettings
-from mlm_data.training.lamb import Lamb
-from mlm_data.training.reduced_gradients import ReducedGradients
+from mlm_data.training.optimizers import AdamW, Lamb
 
 # google-research/bert, `optimization.create_optimizer`
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-6
 # Names of the weights in Keras's layers: biases, and scale and shift of layer norms.
 _UNDECAYED = {"bias", "gamma", "beta"}
-
-
-class AdamW(ReducedGradients, keras.optimizers.AdamW):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), for gradients that are summed over replicas."""
 
 
 class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):

@@ -1,4 +1,4 @@
-"""LAMB, for batches of many thousands of instances (You et al. 2020, algorithm 2)."""
+"""AdamW, and LAMB for batches of many thousands: optimizers of Keras, for gradients already summed over replicas."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from mlm_data.training.reduced_gradients import ReducedGradients
 
+class AdamW(keras.optimizers.Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), epsilon where the paper has it.
 
-class Lamb(ReducedGradients, keras.optimizers.Optimizer):
-    """Adam whose step has in each weight matrix a length of the learning rate times the norm of the matrix.
-
-    Weight decay is part of the step whose length is so chosen; Keras's own LAMB decays beside it. Weights excluded from
-    decay take Adam's step as it is, as in the authors' code. For gradients that are summed over replicas.
+    Keras's own shortens long gradients before it sums them over replicas, and looks for infinite ones on the first
+    replica only. Here they are summed before `apply`, and not again within it.
     """
 
     def __init__(
@@ -43,13 +41,25 @@ class Lamb(ReducedGradients, keras.optimizers.Optimizer):
         deviation = ops.sqrt(velocity / (1 - ops.power(self._beta_2, step)))
         update = mean / (deviation + self._epsilon)
         if self._use_weight_decay(variable):
-            update += self._decay_rate * variable
-            update *= _trust_ratio(variable, update)
+            update = self._scale_decayed(variable, update + self._decay_rate * variable)
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * update)
 
+    def _scale_decayed(self, variable: Any, update: Any) -> Any:  # noqa: ARG002 (others look at the weight)
+        """The update of a weight that decays, before it is multiplied by the learning rate."""
+        return update
 
-def _trust_ratio(variable: Any, update: Any) -> Any:
-    """The norm of the weights over that of their update; 1 where one of them is 0."""
-    norm, update_norm = (ops.sqrt(ops.sum(ops.square(values))) for values in (variable, update))
-    is_defined = ops.logical_and(norm > 0, update_norm > 0)
-    return ops.where(is_defined, norm / ops.where(is_defined, update_norm, 1.0), 1.0)
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:  # where Keras sums them over replicas
+        return grads_and_vars
+
+
+class Lamb(AdamW):
+    """AdamW whose update of each weight matrix has the norm of that matrix (You et al. 2020, algorithm 2).
+
+    Weights excluded from decay take Adam's update as it is, as in the authors' code. Keras's own LAMB decays beside the
+    update whose norm is set, not within.
+    """
+
+    def _scale_decayed(self, variable: Any, update: Any) -> Any:
+        norm, update_norm = (ops.sqrt(ops.sum(ops.square(values))) for values in (variable, update))
+        is_defined = ops.logical_and(norm > 0, update_norm > 0)
+        return update * ops.where(is_defined, norm / ops.where(is_defined, update_norm, 1.0), 1.0)
