@@ -39,6 +39,7 @@ class StageDisplay:
             TextColumn("{task.fields[done]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -56,7 +57,7 @@ class StageDisplay:
 
     def begin(self, stage: Stage, total: int | None) -> None:
         """From now on this stage is shown; it is done when `total` is reached, and waits while that is not known."""
-        self._tasks[stage] = self._bars.add_task(stage.name, total=total, start=total is not None, done="")
+        self._tasks[stage] = self._bars.add_task(stage.name, total=total, start=total is not None, done="", note="")
 
     def expect(self, stage: Stage, total: int) -> None:
         """The total of a stage that waited for it."""
@@ -68,9 +69,9 @@ class StageDisplay:
         self._bars.advance(self._tasks[stage], count)
         self._show(stage)
 
-    def reach(self, stage: Stage, done: int) -> None:
-        """So much of the stage is done altogether."""
-        self._bars.update(self._tasks[stage], completed=done)
+    def reach(self, stage: Stage, done: int, note: str = "") -> None:
+        """So much of the stage is done altogether; a note says more of it."""
+        self._bars.update(self._tasks[stage], completed=done, note=note)
         self._show(stage)
 
     def _show(self, stage: Stage) -> None:
@@ -80,7 +81,8 @@ class StageDisplay:
         if not self._console.is_terminal and time.monotonic() - self._said_at > _SECONDS_BETWEEN_LINES:
             self._said_at = time.monotonic()
             left = "" if task.time_remaining is None else f", {timedelta(seconds=int(task.time_remaining))} left"
-            self._console.print(f"{stage.name}: {done}{left}")
+            note = f", {task.fields['note']}" if task.fields["note"] else ""
+            self._console.print(f"{stage.name}: {done}{left}{note}")
 
 
 def _tell_amount(stage: Stage, task: Task) -> str:
