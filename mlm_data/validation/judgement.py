@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 
+from mlm_data.manifest import MANIFEST
 from mlm_data.storage import Storage
 from mlm_data.validation import file_checks, statistical_checks
 from mlm_data.validation.checks import Check, Rule, Verdict
@@ -17,7 +18,7 @@ from mlm_data.validation.overlap import OVERLAP, check_overlap
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probe import SURFACE, check_surface
 from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RECORD_CHECKS
-from mlm_data.validation.schema import Schema
+from mlm_data.validation.schema import Schema, kind_of_manifest
 from mlm_data.validation.statistical_checks import (
     LABEL_SHARE,
     LABELS_BY_A,
@@ -122,11 +123,20 @@ def _judge_features(evidence: Evidence) -> Check:
     check = _judge_breach(evidence, FEATURES)
     if manifest is None or check.verdict is Verdict.VIOLATED:
         return check
-    found = (schema.feature_names, schema.width, schema.slots, schema.has_labels)
-    slots = manifest.max_predictions_per_seq if schema.slots else 0
-    listed = (manifest.feature_names, manifest.max_seq_length, slots, bool(manifest.label_meanings))
-    told = "{} names, {} tokens, {} predictions, labels: {}"
-    return FEATURES.decided(is_sound=found == listed, observed=told.format(*found), expected=told.format(*listed))
+    listed = kind_of_manifest(manifest, has_predictions=bool(schema.slots))
+    found, wanted = (set(kind) for kind in (schema.kind, listed))
+    if found == wanted:
+        return check
+    return FEATURES.decided(
+        is_sound=False,
+        observed=f"all have {_tell_kind(found - wanted)}",
+        expected=_tell_kind(wanted - found),
+        detail=f"expected by {MANIFEST}",
+    )
+
+
+def _tell_kind(kind: Iterable[tuple[str, str, int]]) -> str:
+    return ", ".join(f"{name} {dtype} [{size}]" for name, dtype, size in sorted(kind)) or "no others"
 
 
 def _judge_breach(evidence: Evidence, rule: Rule) -> Check:

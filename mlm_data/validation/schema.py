@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlm_data.examples import FEATURES, RecordError, Width
+from mlm_data.manifest import Manifest
 
 LABELS = "next_sentence_labels"
 
@@ -21,6 +22,19 @@ _OPTIONAL = (Width.PREDICTIONS, Width.ONE)
 def kind_of(values: Mapping[str, NDArray[Any]]) -> Kind:
     """Name, type and number of values of each feature of a record, or of many that have the same."""
     return tuple((name, _type_of(values[name]), values[name].shape[-1]) for name in sorted(values))
+
+
+def kind_of_manifest(manifest: Manifest, *, has_predictions: bool) -> Kind:
+    """The features that records of a dataset of ours have; without predictions where it has none."""
+    sizes = {
+        Width.SEQUENCE: manifest.max_seq_length,
+        Width.PREDICTIONS: manifest.max_predictions_per_seq if has_predictions else 0,
+        Width.ONE: 1 if manifest.label_meanings else 0,
+    }
+    features = (feature for feature in FEATURES if sizes[feature.width])
+    return tuple(
+        sorted((feature.name(manifest.feature_names), feature.dtype, sizes[feature.width]) for feature in features)
+    )
 
 
 @dataclass(frozen=True, slots=True)
