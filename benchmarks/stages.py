@@ -159,5 +159,6 @@ class _Builder:
             with watch.time("count"):
                 InstanceStatistics.of(masked, self.vocabulary)
             with watch.time("encode"):
-                encoded = encode_batch(masked, features=features_of(self.settings.pairing.objective))
+                features = features_of(self.settings.pairing.objective, self.settings.masking.masking)
+                encoded = encode_batch(masked, features=features)
             yield encoded

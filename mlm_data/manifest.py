@@ -34,7 +34,7 @@ class Manifest:
         feature_names: "v2" or "v1".
         compression: "none" or "gzip".
         max_seq_length: values of the sequence features.
-        max_predictions_per_seq: values of the masked_lm features.
+        max_predictions_per_seq: values of the masked_lm features; 0 where nothing is masked.
         do_lower_case: whether text was lower-cased before tokenization.
         random_seed: of the run.
         dupe_factor: passes over the corpus in the training split.

@@ -209,6 +209,8 @@ class InstanceBatch:
         masked_lm_ids: int32, shape [instances, P], the original ids, then 0.
         masked_lm_counts: int32, shape [instances]: how many of the P slots are used.
         next_sentence_labels: int64, shape [instances]; all 0, and in no record, where the objective has no labels.
+        input_word_starts: where words begin, bool, shape [instances, L]; None where tokens are masked here rather than
+            by the trainer.
     """
 
     input_word_ids: NDArray[np.int32]
@@ -218,6 +220,7 @@ class InstanceBatch:
     masked_lm_ids: NDArray[np.int32]
     masked_lm_counts: NDArray[np.int32]
     next_sentence_labels: NDArray[np.int64]
+    input_word_starts: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

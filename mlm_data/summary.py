@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlm_data.config import Settings
+from mlm_data.config import MaskingSettings, Settings
 from mlm_data.manifest import Manifest
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
@@ -127,11 +127,6 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = False) -> Row:
         return Row(label, (*map(value, parts), asked), is_part)
 
-    masking = settings.masking
-    rate = f"{format_rate(masking.masked_lm_prob)} of an instance, 1 to {masking.max_predictions_per_seq}"
-    hidden, other, kept = map(
-        format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
-    )
     objective = OBJECTIVES[manifest.objective]
     pairs = [
         row(
@@ -151,14 +146,29 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
         row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),
-        row("Predicted tokens", lambda part: format_count(part.predicted)),
-        row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate, True),
-        row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part)), "", True),
-        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden, True),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other, True),
-        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept, True),
+        *(_prediction_rows(settings.masking, parts) if manifest.max_predictions_per_seq else []),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
+    ]
+
+
+def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistics]) -> list[Row]:
+    """How many tokens are to be predicted, and what became of them."""
+
+    def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = True) -> Row:
+        return Row(label, (*map(value, parts), asked), is_part)
+
+    rate = f"{format_rate(masking.masked_lm_prob)} of an instance, 1 to {masking.max_predictions_per_seq}"
+    hidden, other, kept = map(
+        format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
+    )
+    return [
+        row("Predicted tokens", lambda part: format_count(part.predicted), "", False),
+        row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate),
+        row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part))),
+        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other),
+        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept),
     ]
 
 

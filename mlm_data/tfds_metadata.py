@@ -32,7 +32,8 @@ def number_of_values(feature: Feature, manifest: Manifest) -> int:
 def render_features(manifest: Manifest) -> str:
     """The content of `features.json`: name, shape and type of each feature."""
     features = {
-        feature.name(manifest.feature_names): _tensor(feature, manifest) for feature in features_of(manifest.objective)
+        feature.name(manifest.feature_names): _tensor(feature, manifest)
+        for feature in features_of(manifest.objective, manifest.masking)
     }
     return _to_json(
         {

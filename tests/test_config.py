@@ -22,7 +22,7 @@ def test_flags_go_out_as_they_came_in():
         ({"dupe_factor": 0}, "--dupe_factor is 0; expected 1 or more"),
         ({"dupe_factor": "many"}, "dupe_factor is 'many'; expected int"),
         ({"dupe_factor": True}, "dupe_factor is True; expected int"),
-        ({"masking": "all"}, "--masking is 'all'; expected one of token, whole_word, ngram, span"),
+        ({"masking": "all"}, "--masking is 'all'; expected one of token, whole_word, ngram, span, none"),
         ({"masked_lm_prob": 0.9}, "--masked_lm_prob is 0.9; expected above 0, up to 0.5"),
         ({"encoding": "utf-9"}, "--encoding is 'utf-9', which Python does not know"),
         ({"max_seq_length": 16, "max_predictions_per_seq": 20}, "is 20 but --max_seq_length 16 leaves 13"),
@@ -34,6 +34,8 @@ def test_flags_go_out_as_they_came_in():
             "0.5 and --random_token_prob 0.6 are more than 1 together",
         ),
         ({"max_ngram_size": 0}, "--max_ngram_size is 0; expected between 1 and 100"),
+        ({"masking": "none", "masked_lm_prob": 0.3}, "leaves masking to the trainer, but --masked_lm_prob would tell"),
+        ({"masking": "none", "max_predictions_per_seq": 20}, "but --max_predictions_per_seq would tell"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )
@@ -60,6 +62,7 @@ def test_the_fingerprint_changes_with_what_decides_bytes_and_with_nothing_else()
         ({"max_predictions_per_seq": "auto"}, 20),
         ({"max_seq_length": 512}, 77),
         ({"masked_lm_prob": 0.5}, 64),
+        ({"masking": "none"}, 0),
         ({"masked_lm_prob": 0.07, "max_seq_length": 100}, 7),  # 0.07 * 100 is more than 7 to a computer
         ({"max_seq_length": 512, "max_predictions_per_seq": 76}, 76),
     ],

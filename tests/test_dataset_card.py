@@ -21,7 +21,7 @@ def code_blocks(card: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", card, re.DOTALL)
 
 
-@pytest.mark.parametrize("flags", [{}, UNUSUAL, {"objective": "mlm"}])
+@pytest.mark.parametrize("flags", [{}, UNUSUAL, {"objective": "mlm"}, {"masking": "none"}])
 def test_python_in_it_compiles_and_parses_these_records(flags):
     dataset = finished_dataset(**flags)
     blocks = code_blocks(render_card(*dataset.parts), "python")
@@ -36,7 +36,7 @@ def test_python_in_it_compiles_and_parses_these_records(flags):
         key.value: (call.args[0].elts[0].value, call.args[1].attr)
         for key, call in zip(table.keys, table.values, strict=True)
     }
-    features = features_of(dataset.settings.pairing.objective)
+    features = features_of(dataset.manifest.objective, dataset.manifest.masking)
     encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
     record = decode_example(encoded.data[: encoded.offsets[1]])
     assert parsed == {name: (len(values), values.dtype.name) for name, values in record.items()}
@@ -83,6 +83,16 @@ def test_card_says_what_labels_mean_and_how_much_there_is():
     assert {feature.v2 for feature in FEATURES} == set(MEANINGS)
     rows = [line.count("|") for line in card.splitlines() if line.startswith("|")]
     assert set(rows) == {4}
+
+
+def test_card_leaves_masking_to_the_trainer():
+    card = render_card(*finished_dataset(masking="none", objective="mlm").parts)
+    assert "`input_word_starts` | int64 [128] |" in card
+    assert "No token is masked" in card
+    assert "packed anew each time" in " ".join(card.split())
+    assert not code_blocks(card, "yaml")
+    for word in ("predicted", "masked_lm", "some tokens masked", "[MASK]"):
+        assert word not in card
 
 
 def test_card_speaks_of_its_own_objective():

@@ -29,7 +29,7 @@ from mlm_data.inspection import (
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
 from mlm_data.pairing import lay_end_to_end, make_segments
-from mlm_data.records import EncodedBatch
+from mlm_data.records import EncodedBatch, InstanceBatch
 from mlm_data.shards import write_shard
 from mlm_data.storage import LocalStorage
 from mlm_data.vocabulary import Vocabulary, join_pieces
@@ -94,7 +94,7 @@ def test_our_own_records_tell_what_was_hidden(large_vocabulary, feature_names, o
     segments = make_segments(corpus, settings, large_vocabulary.sep_id, rng)
     plain = gather_instances(segments, large_vocabulary, 64)
     masked = mask_tokens(plain, MaskingSettings(max_predictions_per_seq=9), large_vocabulary, rng)
-    features, values = features_of(objective), feature_values(masked)
+    features, values = features_of(objective, "token"), feature_values(masked)
     encoded = encode_batch(masked, feature_names, features)
     kinds = set()
     for row, (start, end) in enumerate(zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)):
@@ -150,6 +150,28 @@ def test_a_record_may_have_one_segment_and_no_padding(vocabulary):
         "no label",
         "text  the un[##ending→MASK] [river→stone] . [SEP] unending [flows=kept] .",
     ]
+
+
+@pytest.mark.parametrize("feature_names", ["v1", "v2"])
+def test_a_record_without_masks_says_where_words_begin(vocabulary, feature_names):
+    rows = np.array([ids("[CLS] the un ##ending [SEP] ##ending river [SEP]", 10)], np.int32)
+    none = np.zeros((1, 0), np.int32)
+    lengths = (np.array([8], np.int32), np.array([5], np.int32))
+    plain = InstanceBatch(rows, *lengths, none, none, np.zeros(1, np.int32), np.ones(1, np.int64))
+    marked = mask_tokens(plain, MaskingSettings(masking="none"), vocabulary, np.random.default_rng(0))
+    instance = read_instance(encode_batch(marked, feature_names, features_of("nsp", "none")).data)
+    assert instance.feature_values() == {
+        "input_word_ids": rows[0].tolist(),
+        "input_mask": [1] * 8 + [0] * 2,
+        "input_type_ids": [0] * 5 + [1] * 3 + [0] * 2,
+        "input_word_starts": [0, 1, 1, 0, 0, 1, 1, 0, 0, 0],
+        "next_sentence_labels": [1],
+    }
+    said = describe(instance, vocabulary)
+    assert (said.text_a, said.text_b, said.predictions) == ("the unending", "##ending river", ())
+    console = Console(file=io.StringIO(), width=76, color_system=None)
+    print_record(console, Record(Shard("x.tfrecord"), 0, instance), said)
+    assert "8 of 10 tokens, |A| 3, |B| 2, not masked" in console.file.getvalue()
 
 
 def test_without_a_vocabulary_ids_are_shown():

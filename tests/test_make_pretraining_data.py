@@ -21,12 +21,15 @@ from sklearn.metrics import roc_auc_score
 
 from mlm_data.config import Settings
 from mlm_data.corpora import plan_inputs
+from mlm_data.examples import decode_example
 from mlm_data.manifest import Manifest
 from mlm_data.records import TokenizedDocument
+from mlm_data.shards import read_records
 from mlm_data.storage import LocalStorage
 from mlm_data.transforms.file_shuffle import StoreTokens
 from mlm_data.transforms.prepare import Preparer
 from mlm_data.vocabulary import Vocabulary
+from pipelines.inspect_shards import main as inspect_shards
 from pipelines.make_pretraining_data import main
 from tests.invariants import check_exact_invariants, read_columns, read_manifest, read_vocabulary
 
@@ -86,6 +89,29 @@ def test_words_are_masked_whole(tmp_path, masking):
     settings = json.loads((tmp_path / "out" / "config.json").read_text())["settings"]
     assert settings["max_predictions_per_seq"] == 20
     assert "whole words" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_records_without_masks_hold_the_text_as_it_is(tmp_path, sample, capsys):
+    assert run(tmp_path / "out", "--dupe_factor=3", "--masking=none", "--compression=gzip", "--feature_names=v1") == 0
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.masking, manifest.max_predictions_per_seq) == ("none", 0)
+    records = [
+        decode_example(record)
+        for name in shard_names(tmp_path / "out")
+        for record in read_records(LocalStorage(), str(tmp_path / "out" / name))
+    ]
+    names = {"input_ids", "input_mask", "segment_ids", "input_word_starts", "next_sentence_labels"}
+    assert all(record.keys() == names for record in records)
+    # The pairs are those of a masked dataset with the tokens put back.
+    masked = read_columns(sample, shard_names(sample))
+    rows, slots = np.nonzero(masked["masked_lm_weights"])
+    masked["input_word_ids"][rows, masked["masked_lm_positions"][rows, slots]] = masked["masked_lm_ids"][rows, slots]
+    assert np.array_equal(masked["input_word_ids"], np.stack([record["input_ids"] for record in records]))
+    printed = capsys.readouterr().out
+    assert "not masked" in printed
+    assert "redicted" not in printed
+    assert inspect_shards([str(tmp_path / "out"), "--limit=1"]) == 0
+    assert "MASK" not in capsys.readouterr().out
 
 
 def test_labels_say_whether_b_follows_a_in_one_document(sample):

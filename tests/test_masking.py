@@ -127,6 +127,17 @@ def test_masks_keep_every_promise(masking, prob, slots, max_seq_length, more_sep
             assert sum(map(len, whole)) == chosen.sum(), "a word is chosen in part"
 
 
+@given(st.sampled_from([16, 128]), st.integers(0, 2**32), st.booleans())
+def test_without_masking_it_is_marked_where_words_begin(width, seed, with_separators):
+    before = unmasked(width, documents=8)
+    before = with_more_separators(before, seed) if with_separators else before
+    settings = MaskingSettings(masking="none")
+    after = mask_tokens(before, settings, VOCABULARY, chance.generator(seed, "mask"))
+    assert after.input_word_ids is before.input_word_ids
+    for row, starts in zip(before.input_word_ids.tolist(), after.input_word_starts, strict=True):
+        assert np.flatnonzero(starts).tolist() == [word[0] for word in words_of(row)]
+
+
 def test_separators_between_documents_stay_even_where_little_else_is():
     corpus = lay_end_to_end(random_documents(5 * 63, sentences=(1, 2), words=(1, 2)))
     segments = pack_sentences(corpus, PairingSettings(objective="mlm"), VOCABULARY.sep_id, chance.generator(1, "pack"))

@@ -138,6 +138,12 @@ def test_report_speaks_of_its_own_objective(objective, pictures):
     assert ("abel" in html.partition("<details>")[0].replace("aria-label", "")) == (objective == "sop")
 
 
+def test_without_masks_nothing_is_said_of_them():
+    html = render_report(*finished_dataset(masking="none").parts)
+    assert len(list(parse(html).iter("figure"))) == 4
+    assert "redicted" not in html.partition("<details>")[0]
+
+
 def test_what_is_not_there_is_not_shown(finished):
     none = InstanceStatistics.none(128, 20)
     train = finished.instances["train"]

@@ -12,11 +12,17 @@ from tests.finished import finished_dataset, masked_batch
 
 
 @pytest.mark.parametrize(
-    "flags", [{}, {"feature_names": "v1", "max_seq_length": 64, "max_predictions_per_seq": 10}, {"objective": "mlm"}]
+    "flags",
+    [
+        {},
+        {"feature_names": "v1", "max_seq_length": 64, "max_predictions_per_seq": 10},
+        {"objective": "mlm"},
+        {"masking": "none"},
+    ],
 )
 def test_features_are_those_of_a_record(flags):
     dataset = finished_dataset(**flags)
-    features = features_of(dataset.settings.pairing.objective)
+    features = features_of(dataset.manifest.objective, dataset.manifest.masking)
     encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
     record = decode_example(encoded.data[: encoded.offsets[1]])
     tensors = json.loads(render_features(dataset.manifest))["content"]["features"]

@@ -19,6 +19,7 @@ from mlm_data.objectives import OBJECTIVES
 
 Section = TypeVar("Section")
 
+NO_MASKING = "none"
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
 
 
@@ -171,13 +172,15 @@ class MaskingSettings:
         "token",
         "token: every token alone, as BERT was first trained. whole_word: all pieces of a word or none. ngram: one to "
         "--max_ngram_size words in a row, n with chance proportional to 1/n, as in ALBERT. span: one to ten words in a "
-        "row, of a geometric law, all of it hidden in the same way, as in SpanBERT.",
-        choices=("token", "whole_word", "ngram", "span"),
+        "row, of a geometric law, all of it hidden in the same way, as in SpanBERT. none: no token; records say where "
+        "words begin, for a trainer that masks anew each time.",
+        choices=("token", "whole_word", "ngram", "span", NO_MASKING),
     )
     masked_lm_prob: float = _setting(0.15, "Share of an instance's tokens to predict.", metavar="P")
     max_predictions_per_seq: int = _setting(
         0,
-        "Most tokens to predict in one instance; auto: masked_lm_prob of --max_seq_length, rounded up.",
+        "Most tokens to predict in one instance; auto: masked_lm_prob of --max_seq_length, rounded up (with --masking "
+        "none, 0).",
         metavar="N",
         words={"auto": 0},
     )
@@ -209,6 +212,18 @@ class MaskingSettings:
         _require(
             1 <= self.max_ngram_size <= 100, f"--max_ngram_size is {self.max_ngram_size}; expected between 1 and 100"
         )
+        if self.masking == NO_MASKING:
+            self._require_no_advice()
+
+    def _require_no_advice(self) -> None:
+        """Refuses to be told how to mask where nothing is masked, rather than keep what holds for no record."""
+        others = (field for field in dataclasses.fields(self) if field.name != "masking")
+        given = [f"--{field.name}" for field in others if getattr(self, field.name) != field.default]
+        _require(
+            not given,
+            f"--masking none leaves masking to the trainer, but {' and '.join(given)} would tell how to mask; "
+            f"leave out one or the other",
+        )
 
     @property
     def kept_token_prob(self) -> float:
@@ -216,8 +231,11 @@ class MaskingSettings:
         return round(1.0 - self.mask_token_prob - self.random_token_prob, 9)
 
     def resolved(self, max_seq_length: int) -> MaskingSettings:
-        """These settings with a number in place of an `auto` that depends on the length of the instances."""
-        if self.max_predictions_per_seq:
+        """These settings with a number in place of an `auto` that depends on the length of the instances.
+
+        The number is 0 exactly if nothing is masked.
+        """
+        if self.max_predictions_per_seq or self.masking == NO_MASKING:
             return self
         # Rounded first, since 0.07 * 100 is a little more than 7.
         slots = math.ceil(round(self.masked_lm_prob * max_seq_length, 9))

@@ -10,7 +10,7 @@ from mlm_data import summary
 from mlm_data.config import MaskingSettings, PairingSettings, Settings
 from mlm_data.dataset_card.markdown import fence, paragraph, table
 from mlm_data.dataset_card.reading import tell_how_to_read
-from mlm_data.examples import features_of
+from mlm_data.examples import Feature, features_of
 from mlm_data.manifest import Manifest
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
@@ -21,6 +21,7 @@ MEANINGS = {
     "input_word_ids": "ids of `[CLS] A [SEP] B [SEP]`, some tokens masked, then `[PAD]`",
     "input_mask": "1 for tokens, 0 for padding",
     "input_type_ids": "0 for `[CLS] A [SEP]` and padding, 1 for `B [SEP]`",
+    "input_word_starts": "1 where a word begins, 0 on its further pieces, `[CLS]`, `[SEP]` and padding",
     "masked_lm_positions": "where tokens are to be predicted, ascending, then 0",
     "masked_lm_ids": "the ids that stood there, then 0",
     "masked_lm_weights": "1 for positions in use, 0 for the rest",
@@ -78,14 +79,12 @@ def _introduce(manifest: Manifest, documents: DocumentStatistics, instances: Map
 
 
 def _describe_records(manifest: Manifest) -> str:
-    is_paired = OBJECTIVES[manifest.objective].segments == 2
-    meanings = MEANINGS if is_paired else MEANINGS | _MEANINGS_OF_ONE_SEGMENT
     rows = [
         Row(
             f"`{feature.name(manifest.feature_names)}`",
-            (f"{feature.dtype} [{number_of_values(feature, manifest)}]", meanings[feature.v2]),
+            (f"{feature.dtype} [{number_of_values(feature, manifest)}]", _meaning(feature, manifest)),
         )
-        for feature in features_of(manifest.objective)
+        for feature in features_of(manifest.objective, manifest.masking)
     ]
     return f"""## Records
 
@@ -94,6 +93,12 @@ TFRecord files of `tf.train.Example`, one training instance each:
 {table(("feature", "type", "meaning"), rows)}
 
 Ids are line numbers of `vocab.txt`, counted from 0."""
+
+
+def _meaning(feature: Feature, manifest: Manifest) -> str:
+    is_paired = OBJECTIVES[manifest.objective].segments == 2
+    meaning = (MEANINGS if is_paired else MEANINGS | _MEANINGS_OF_ONE_SEGMENT)[feature.v2]
+    return meaning if manifest.max_predictions_per_seq else meaning.replace(", some tokens masked", "")
 
 
 def _describe_labels(manifest: Manifest) -> str:
@@ -119,20 +124,16 @@ def _count(
 
 
 def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
-    masking = settings.masking
     case = "lower-cased and stripped of accents" if manifest.do_lower_case else "with case and accents as they are"
     anew = "packed" if manifest.objective == "mlm" else "paired"
-    passes = f"{manifest.dupe_factor} times, {anew} and masked anew each time" if manifest.dupe_factor > 1 else "once"
-    limit = "" if masking.masking == "token" else "at most "
+    anew += " and masked" if manifest.max_predictions_per_seq else ""
+    passes = f"{manifest.dupe_factor} times, {anew} anew each time" if manifest.dupe_factor > 1 else "once"
     story = paragraph(
         f"Text was cut into sentences ({settings.sentences.sentence_splitter}, language "
         f"{settings.sentences.language}), then into WordPieces, {case} (`vocab.txt`: "
         f"{format_count(manifest.vocab_size)} entries, sha256 `{manifest.vocab_sha256}`).",
         _tell_how_segmented(settings.pairing),
-        f"Of each instance {limit}{format_rate(masking.masked_lm_prob)} of the tokens are predicted "
-        f"({_describe_masking(masking)}, 1 to {manifest.max_predictions_per_seq}): "
-        f"{format_rate(masking.mask_token_prob)} of these read `[MASK]`, {format_rate(masking.random_token_prob)} "
-        f"another token, {format_rate(masking.kept_token_prob)} are left as they were.",
+        _tell_how_masked(settings.masking),
         f"The corpus was gone through {passes}; seed {manifest.random_seed}.",
         "The same input and settings give the same bytes again.",
     )
@@ -156,13 +157,25 @@ def _tell_how_segmented(pairing: PairingSettings) -> str:
     )
 
 
-def _describe_masking(masking: MaskingSettings) -> str:
-    return {
+def _tell_how_masked(masking: MaskingSettings) -> str:
+    if not masking.max_predictions_per_seq:
+        return (
+            "No token is masked: the trainer is to choose, anew each time, among those that are neither `[CLS]` nor "
+            "`[SEP]` nor padding. A word goes from its start up to the next start, `[SEP]` or the padding."
+        )
+    limit = "" if masking.masking == "token" else "at most "
+    units = {
         "token": "single tokens",
         "whole_word": "whole words",
         "ngram": f"whole words, one to {masking.max_ngram_size} in a row",
         "span": "whole words, one to ten in a row, which are hidden all in the same way",
     }[masking.masking]
+    return (
+        f"Of each instance {limit}{format_rate(masking.masked_lm_prob)} of the tokens are predicted "
+        f"({units}, 1 to {masking.max_predictions_per_seq}): "
+        f"{format_rate(masking.mask_token_prob)} of these read `[MASK]`, {format_rate(masking.random_token_prob)} "
+        f"another token, {format_rate(masking.kept_token_prob)} are left as they were."
+    )
 
 
 def _tell_limits(manifest: Manifest) -> str:

@@ -18,8 +18,7 @@ def tell_how_to_read(manifest: Manifest) -> str:
         fence("python", _tf_data(manifest, suffix)),
         "With TensorFlow Datasets:" if is_readable(manifest) else "TensorFlow Datasets cannot read gzip'd shards.",
         *([fence("python", _TFDS)] if is_readable(manifest) else []),
-        "With TF Model Garden, experiment `bert/pretraining`:",
-        fence("yaml", _model_garden(manifest, suffix)),
+        *(_tell_model_garden(manifest, suffix) if manifest.max_predictions_per_seq else [_NOT_FOR_MODEL_GARDEN]),
     ]
     return "\n\n".join(sections)
 
@@ -28,7 +27,7 @@ def _tf_data(manifest: Manifest, suffix: str) -> str:
     features = "\n".join(
         f'    "{feature.name(manifest.feature_names)}": '
         f"tf.io.FixedLenFeature([{number_of_values(feature, manifest)}], tf.{feature.dtype}),"
-        for feature in features_of(manifest.objective)
+        for feature in features_of(manifest.objective, manifest.masking)
     )
     compression = "GZIP" if manifest.compression == "gzip" else ""
     return f"""import tensorflow as tf
@@ -52,9 +51,15 @@ dataset = (
 )"""
 
 
+_NOT_FOR_MODEL_GARDEN = "TF Model Garden's pre-training task expects masked records: it cannot train on these."
+
 _TFDS = f"""import tensorflow_datasets as tfds
 
 dataset = tfds.builder_from_directory(".").as_dataset(split="{TRAIN}", shuffle_files=True)"""
+
+
+def _tell_model_garden(manifest: Manifest, suffix: str) -> list[str]:
+    return ["With TF Model Garden, experiment `bert/pretraining`:", fence("yaml", _model_garden(manifest, suffix))]
 
 
 def _model_garden(manifest: Manifest, suffix: str) -> str:

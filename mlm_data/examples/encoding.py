@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlm_data.examples.schema import FEATURES, Feature, Width
+from mlm_data.examples.schema import BERT_FEATURES, Feature, Width
 from mlm_data.records import EncodedBatch, InstanceBatch
 
 _EXAMPLE_FEATURES = 0x0A  # Example.features: field 1, length-delimited
@@ -36,7 +36,10 @@ Pieces = NDArray[np.int32]
 
 
 def feature_values(batch: InstanceBatch) -> dict[str, NDArray[Any]]:
-    """The columns of a batch by v2 feature name: integers [instances, width], weights as float32."""
+    """The columns of a batch by v2 feature name: integers [instances, width], weights as float32.
+
+    `input_word_starts` are there only if the batch has them.
+    """
     column = np.arange(batch.input_word_ids.shape[1])
     in_text = column < batch.lengths[:, None]
     slot = np.arange(batch.masked_lm_positions.shape[1])
@@ -48,18 +51,19 @@ def feature_values(batch: InstanceBatch) -> dict[str, NDArray[Any]]:
         "masked_lm_ids": batch.masked_lm_ids,
         "masked_lm_weights": (slot < batch.masked_lm_counts[:, None]).astype(np.float32),
         "next_sentence_labels": batch.next_sentence_labels[:, None],
+        **_word_starts(batch),
     }
 
 
 def encode_batch(
-    batch: InstanceBatch, feature_names: str = "v2", features: Iterable[Feature] = FEATURES
+    batch: InstanceBatch, feature_names: str = "v2", features: Iterable[Feature] = BERT_FEATURES
 ) -> EncodedBatch:
     """Serializes every instance of a batch as a `tf.train.Example`, features in the order of their names.
 
     The bytes are those of protobuf's deterministic serialization.
 
     Args:
-        batch: masked instances.
+        batch: masked instances, or with word starts in place of masks.
         feature_names: "v2" or "v1".
         features: those that records are to have, see `features_of`.
     """
@@ -123,7 +127,14 @@ def _payloads(batch: InstanceBatch, table: _Table) -> dict[str, NDArray[np.integ
         "masked_lm_ids": batch.masked_lm_ids,
         "masked_lm_weights": np.concatenate(weights, axis=1),
         "next_sentence_labels": batch.next_sentence_labels[:, None],
+        **_word_starts(batch),
     }
+
+
+def _word_starts(batch: InstanceBatch) -> dict[str, NDArray[np.integer]]:
+    """The column of 0 and 1, which are their own pieces; none where the batch is masked."""
+    starts = batch.input_word_starts
+    return {} if starts is None else {"input_word_starts": starts.view(np.uint8)}
 
 
 def _look_up(table: _Table, numbers: Pieces) -> EncodedBatch:

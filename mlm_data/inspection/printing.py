@@ -34,11 +34,10 @@ _UNSURE_LABELS = (
 
 def print_legend(console: Console, shards: Sequence[Shard]) -> None:
     """Says once what the marks mean, which vocabularies are used, and how labels are read."""
-    with_pieces = any(shard.vocabulary for shard in shards)
-    examples = _EXAMPLES if with_pieces else _EXAMPLES_OF_IDS
-    console.print(
-        Text("   ").join(Text.assemble(_mark(example, console), " ", meaning) for example, meaning in examples)
-    )
+    if any(shard.is_masked for shard in shards):
+        examples = _EXAMPLES if any(shard.vocabulary for shard in shards) else _EXAMPLES_OF_IDS
+        marks = (Text.assemble(_mark(example, console), " ", meaning) for example, meaning in examples)
+        console.print(Text("   ").join(marks))
     vocabularies = {shard.vocabulary_path: len(shard.vocabulary.pieces) if shard.vocabulary else 0 for shard in shards}
     for path, size in vocabularies.items():
         known = f"Vocabulary: {path}, {size:,} entries"
@@ -72,11 +71,12 @@ def _segments(description: Description) -> dict[str, range]:
 
 def _facts(description: Description) -> Text:
     sizes = [f"|{name}| {len(positions)}" for name, positions in _segments(description).items()]
+    predictions = f"{len(description.predictions)} of {description.slots} predictions"
     facts = ", ".join(
         [
             f"{len(description.pieces)} of {description.width} tokens",
             *(sizes if description.segment_b else ["one segment"]),
-            f"{len(description.predictions)} of {description.slots} predictions",
+            predictions if description.slots else "not masked",
         ]
     )
     label = "no label" if description.label is None else f"label {description.label}: {description.label_meaning}"

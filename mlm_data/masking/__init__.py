@@ -6,10 +6,11 @@ import dataclasses
 
 import numpy as np
 
-from mlm_data.config import MaskingSettings
+from mlm_data.config import NO_MASKING, MaskingSettings
 from mlm_data.masking.candidates import find_candidates, prediction_counts
 from mlm_data.masking.replacement import replace_tokens
 from mlm_data.masking.selection import select_tokens
+from mlm_data.masking.words import find_word_starts
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
 
@@ -29,6 +30,7 @@ def mask_tokens(
       no others, single pieces are.
     - ngram: likewise, words next to each other being chosen together, n with a chance proportional to 1 / n (ALBERT).
     - span: likewise, with lengths of a geometric law (SpanBERT).
+    - none: nothing is hidden; instead it is marked where words begin, so that a trainer can mask whole words.
 
     N-grams and spans never go beyond a special token and are cut there, and where the budget ends, between two words.
 
@@ -42,11 +44,16 @@ def mask_tokens(
         rng: decides positions and replacements.
 
     Returns:
-        The batch with `input_word_ids` changed and the masked_lm arrays filled, shape [instances, P].
+        The batch with `input_word_ids` changed and the masked_lm arrays filled, shape [instances, P]; with none, the
+        batch with `input_word_starts`.
 
     Raises:
         ValueError: P is still `auto`.
     """
+    if settings.masking == NO_MASKING:
+        ids = batch.input_word_ids
+        starts = find_word_starts(ids, find_candidates(ids, vocabulary), vocabulary)
+        return dataclasses.replace(batch, input_word_starts=starts)
     slots = settings.max_predictions_per_seq
     if not slots:
         raise ValueError("max_predictions_per_seq is auto; expected a number, as in the masking section of Settings")

@@ -43,15 +43,29 @@ def find_words(
         budgets: most tokens to predict, shape [instances].
         vocabulary: tells ## pieces.
     """
-    joined = vocabulary.is_continuation.take(input_word_ids).ravel()
-    joined[1:] &= candidates.ravel()[:-1]  # rows begin with [CLS], so that none joins the row before
-    pieces = np.flatnonzero(joined)
+    pieces = np.flatnonzero(_join_pieces(input_word_ids, candidates, vocabulary))
     is_second = np.ones(len(pieces), np.bool_)
     is_second[1:] = np.diff(pieces) > 1
     heads = np.maximum.accumulate(np.where(is_second, pieces - 1, 0))
     words = Words(candidates, pieces, heads)
     too_long = pieces - heads >= budgets[pieces // candidates.shape[1]]
     return _leave_out(words, heads[too_long]) if too_long.any() else words
+
+
+def find_word_starts(
+    input_word_ids: NDArray[np.int32], candidates: NDArray[np.bool_], vocabulary: Vocabulary
+) -> NDArray[np.bool_]:
+    """Where the words of `find_words` begin, bool, shape [instances, L]; arguments as there, whatever the budget."""
+    return candidates & ~_join_pieces(input_word_ids, candidates, vocabulary)
+
+
+def _join_pieces(
+    input_word_ids: NDArray[np.int32], candidates: NDArray[np.bool_], vocabulary: Vocabulary
+) -> NDArray[np.bool_]:
+    """Which tokens belong to the word before them, bool, shape [instances, L]."""
+    joined = vocabulary.is_continuation.take(input_word_ids)
+    joined[:, 1:] &= candidates[:, :-1]  # rows begin with [CLS], which is no piece
+    return joined
 
 
 def _leave_out(words: Words, heads: NDArray[np.int64]) -> Words:

@@ -95,6 +95,7 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
     shards = [shard for part in manifest.shards.values() for shard in part]
     marked = OBJECTIVES[manifest.objective].marked.capitalize()
     pairs = [(f"{marked} pairs", format_share(total.marked_pairs, total.instances), "of the instances")]
+    predicted = [("Predicted", format_share(total.predicted, total.tokens), "of the tokens")]
     facts = [
         (
             "Instances",
@@ -103,7 +104,7 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
         ),
         ("Documents kept", format_share(documents.kept, documents.read), f"of {format_count(documents.read)} read"),
         ("Fill", summary.fill(total, manifest.max_seq_length), "the rest is padding"),
-        ("Predicted", format_share(total.predicted, total.tokens), "of the tokens"),
+        *(predicted if manifest.max_predictions_per_seq else []),
         *(pairs if manifest.label_meanings else []),
         ("Size", format_bytes(sum(shard.size for shard in shards)), f"in {format_count(len(shards))} shards"),
     ]

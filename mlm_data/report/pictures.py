@@ -55,8 +55,7 @@ def draw_pictures(
     is_paired = OBJECTIVES[settings.pairing.objective].segments == 2
     pictures = [
         *(_draw_pairs(split, statistics) if is_paired else [_draw_packing(split, statistics.lengths.sum(axis=0))]),
-        _draw_predictions(f"{split}-predictions", statistics, settings.masking),
-        _draw_selection(f"{split}-selection", statistics, settings.masking),
+        *(_draw_masking(split, statistics, settings.masking) if settings.masking.max_predictions_per_seq else []),
     ]
     return [*pictures, _draw_shards(f"{split}-shards", shards, passes)] if shards else pictures
 
@@ -99,6 +98,13 @@ def _compare(one: NDArray[np.int64], other: NDArray[np.int64]) -> str:
     else:
         verdict = f"they differ by {gap:.2%} at most, and mere chance allows {limit:.2%}"
     return f"The line should run along the edge of the area; added up from the left, {verdict}."
+
+
+def _draw_masking(split: str, statistics: InstanceStatistics, settings: MaskingSettings) -> list[Picture]:
+    return [
+        _draw_predictions(f"{split}-predictions", statistics, settings),
+        _draw_selection(f"{split}-selection", statistics, settings),
+    ]
 
 
 def _draw_predictions(name: str, statistics: InstanceStatistics, settings: MaskingSettings) -> Picture:

@@ -143,7 +143,7 @@ def _parser(data: PretrainingData) -> Callable[[Any], Batch]:
     """Turns serialized records, string [rows], into tensors by v2 name."""
     manifest = data.manifest
     widths = {Width.SEQUENCE: [manifest.max_seq_length], Width.PREDICTIONS: [manifest.max_predictions_per_seq]}
-    features = features_of(manifest.objective)
+    features = features_of(manifest.objective, manifest.masking)
     schema = {
         feature.name(manifest.feature_names): tf.io.FixedLenFeature(
             widths.get(feature.width, []), tf.dtypes.as_dtype(feature.dtype)

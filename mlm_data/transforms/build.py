@@ -174,7 +174,7 @@ class ShardBuilder:
         rng = self._generator(bucket, number, "pair")
         segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, rng)
         counted = [dataclasses.replace(self._no_instances(), left_out=segments.left_out)]
-        features = features_of(self.settings.pairing.objective)
+        features = features_of(self.settings.pairing.objective, self.settings.masking.masking)
 
         def encoded() -> Iterator[EncodedBatch]:
             for batch in self._masked_batches(segments, self._generator(bucket, number, "mask")):

@@ -57,7 +57,8 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     some = segments.take(slice(0, 1000))
     batch = gather_instances(some, vocabulary, settings.pairing.max_seq_length)
     masked = mask_tokens(batch, settings.masking, vocabulary, rng)
-    encoded = encode_batch(masked, settings.shards.feature_names, features_of(settings.pairing.objective))
+    features = features_of(settings.pairing.objective, settings.masking.masking)
+    encoded = encode_batch(masked, settings.shards.feature_names, features)
     records = (len(segments) + segments.left_out) * scale * settings.shards.dupe_factor
     framed_bytes = len(encoded.data) / max(1, len(some)) + 16
     return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))

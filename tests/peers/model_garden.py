@@ -36,6 +36,7 @@ SEED = 12345
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 HIDDEN_SIZE = 128
+MASKING = "token"  # or any other: all give the same features, but for "none", on which the task cannot train
 NEXT_SENTENCE_LABELS = "next_sentence_labels"
 NEXT_SENTENCE = "next_sentence"  # the name under which the task looks for the logits of next_sentence_labels
 UNUSED = "pooler_transform"  # the encoder's own pooler: the pre-training head brings another, so no gradient gets here
@@ -61,7 +62,7 @@ class Dataset:
     @property
     def has_labels(self) -> bool:
         """Whether the task may be told to look for next_sentence_labels."""
-        return NEXT_SENTENCE_LABELS in {feature.v2 for feature in features_of(self.objective)}
+        return NEXT_SENTENCE_LABELS in {feature.v2 for feature in features_of(self.objective, MASKING)}
 
     @property
     def largest_shard(self) -> Path:
@@ -96,7 +97,7 @@ class Dataset:
             feature.name(self.feature_names): tf.io.FixedLenFeature(
                 [widths[feature.width]], tf.dtypes.as_dtype(feature.dtype)
             )
-            for feature in features_of(self.objective)
+            for feature in features_of(self.objective, MASKING)
         }
 
 
@@ -144,6 +145,8 @@ def read_dataset(directory: Path, arguments: argparse.Namespace) -> Dataset:
     manifest = read_manifest(directory)
     max_seq_length = arguments.seq_length or manifest.get("max_seq_length")
     max_predictions_per_seq = arguments.max_predictions_per_seq or manifest.get("max_predictions_per_seq")
+    if manifest and not max_predictions_per_seq:
+        raise NoDatasetError(f"{directory} holds records without masks, on which Model Garden's task cannot train")
     if not max_seq_length or not max_predictions_per_seq:
         raise NoDatasetError(f"{directory} has no manifest.json; give --seq_length and --max_predictions_per_seq")
     return Dataset(
@@ -191,7 +194,7 @@ def check_parsing(dataset: Dataset, batch: Batch) -> Check:
     shard = tf.data.TFRecordDataset(str(dataset.largest_shard), compression_type=compression)
     records = next(iter(shard.batch(BATCH_SIZE)))
     parsed = tf.io.parse_example(records, dataset.schema())
-    features = features_of(dataset.objective)
+    features = features_of(dataset.objective, MASKING)
     expected = {feature.v2: parsed[feature.name(dataset.feature_names)].numpy() for feature in features}
     differing = sorted(
         {name for name in expected.keys() & batch.keys() if not np.array_equal(expected[name], batch[name].numpy())}

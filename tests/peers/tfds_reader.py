@@ -31,7 +31,7 @@ def check_features(builder: Any, manifest: Manifest) -> None:
     """Names, shapes and types are those of the schema."""
     expected = {
         feature.name(manifest.feature_names): ((number_of_values(feature, manifest),), feature.dtype)
-        for feature in features_of(manifest.objective)
+        for feature in features_of(manifest.objective, manifest.masking)
     }
     found = {name: (tensor.shape, np.dtype(tensor.np_dtype).name) for name, tensor in builder.info.features.items()}
     expect_equal(found, expected, "features")
