@@ -3,24 +3,28 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
-BENCH ?= --input 'samples/corpus/**'
+BENCH ?= --input 'samples/corpus/**' --megabytes 1 --growth --growth_megabytes 1 2 4 --growth_dupe_megabytes 1
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
-TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf google-crc32c xxhash
+TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf pyarrow google-crc32c xxhash zlib-ng
 GARDEN_VENV := .venv-model-garden
 # tensorflow_hub needs pkg_resources, which setuptools 82 dropped.
-GARDEN_NEEDS := tf-models-official==2.20.0 'setuptools<82'
+GARDEN_NEEDS := tf-models-official==2.20.0 pyarrow 'setuptools<82'
+HF_VENV := .venv-hugging-face
+HF_NEEDS := transformers torch==2.13.0 safetensors rich
+HF_EXCHANGE := out/hugging-face
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-model-garden check-seeds check-tfds
+.PHONY: help demo test lint types unit bench clean check-hugging-face check-model-garden check-seeds check-tfds
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
 	@echo "make test                 set up and run linters, type checker and tests"
-	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --megabytes 50 --bert DIR\""
+	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
 	@echo "make check-seeds          let the validator pass sound datasets of a hundred seeds"
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
+	@echo "make check-hugging-face   exchange checkpoints with transformers, both ways"
 	@echo "make clean                delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
@@ -32,6 +36,8 @@ $(VENV)/made: pyproject.toml
 
 $(VENV)/made-dev: $(VENV)/made
 	$(PIP_INSTALL) --editable '.[dev]'
+	@# It asks for `tensorflow`, twice the size of the tensorflow-cpu that is there; not to be had everywhere.
+	-$(PIP_INSTALL) --no-deps 'tensorflow-text~=2.21.0'
 	touch $@
 
 demo: $(VENV)/made
@@ -55,10 +61,7 @@ check-seeds: $(VENV)/made-dev
 
 # Checkouts of the baselines are named in BENCH (--bert DIR, --lddl DIR); those that are not are reported as missing.
 bench: $(VENV)/made-dev
-	for passes in 1 10; do \
-	  $(BIN)/python -m benchmarks $(BENCH) --vocab_file vocab/en-uncased-30k.txt --dupe_factor $$passes --repeats 2 \
-	    --output out/bench-$$passes || exit; \
-	done
+	$(BIN)/python -m benchmarks --vocab_file vocab/en-uncased-30k.txt --output out/bench $(BENCH)
 
 # Peers: programs of others that read our shards, each in an environment of its own.
 
@@ -78,6 +81,19 @@ $(GARDEN_VENV)/made:
 check-model-garden: $(GARDEN_VENV)/made demo
 	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
 	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)
+
+$(HF_VENV)/made:
+	$(PYTHON) -m venv $(HF_VENV)
+	$(HF_VENV)/bin/pip install --quiet --disable-pip-version-check $(HF_NEEDS)
+	touch $@
+
+# Theirs, ours, theirs: PyTorch and TensorFlow never meet in one environment.
+check-hugging-face: $(HF_VENV)/made $(VENV)/made-dev
+	rm -rf $(HF_EXCHANGE)
+	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py make $(HF_EXCHANGE)
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(BIN)/python tests/peers/hugging_face.py convert $(HF_EXCHANGE)
+	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py compare $(HF_EXCHANGE)
 
 clean:
 	rm -rf .venv* out

@@ -1,22 +1,20 @@
-"""Who is measured, by which command, and what each took."""
+"""Who is measured, and by which command."""
 
 from __future__ import annotations
 
-import json
-import os
-import struct
+import math
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from benchmarks.text import BenchmarkText
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = "mlm-data"
-_RECORD_HEADER = struct.Struct("<Q4x")  # length and its checksum
-_RECORD_FOOTER_BYTES = 4
+_MASKED_LM_PROB = 0.15
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,29 @@ class DatasetSettings:
     max_seq_length: int
     max_predictions_per_seq: int
 
+    @classmethod
+    def of_length(cls, vocab_file: str, dupe_factor: int, max_seq_length: int) -> Self:
+        """With room for 15 % of the longest instance's tokens, rounded up: 20 of 128, 77 of 512."""
+        return cls(vocab_file, dupe_factor, max_seq_length, math.ceil(_MASKED_LM_PROB * max_seq_length))
+
     def to_arguments(self) -> list[str]:
         """As this project and google-research/bert both take them."""
         return [f"--{name}={value}" for name, value in vars(self).items()]
+
+
+@dataclass(frozen=True)
+class Checkouts:
+    """Where the baselines are.
+
+    Attributes:
+        bert: directory of google-research/bert; None where there is none.
+        bert_python: a Python that has TensorFlow 2.
+        lddl: directory of NVIDIA/LDDL; None where there is none.
+    """
+
+    bert: str | None = None
+    bert_python: str = sys.executable
+    lddl: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,41 +70,31 @@ class Contender:
     missing: str = ""
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What one run of a command took.
-
-    Attributes:
-        cpu_seconds: user and system time of all its processes.
-        wall_seconds: from beginning to end.
-        peak_bytes: largest resident set of one of its processes.
-        records: TFRecords it wrote.
-    """
-
-    cpu_seconds: float
-    wall_seconds: float
-    peak_bytes: int
-    records: int
-
-
-class ContenderFailedError(Exception):
-    """A contender's command did not end well; the message says how."""
-
-
-def ours(settings: DatasetSettings) -> Contender:
-    """This project: raw text to shards, as its console script does it, in one process."""
+def ours(settings: DatasetSettings, processes: int = 1) -> Contender:
+    """This project: raw text to shards, as its console script does it."""
     entry = "from pipelines.make_pretraining_data import entry; entry()"
 
     def command(text: BenchmarkText, output: Path) -> list[str]:
         inputs = [f"--input={pattern}" for pattern in text.inputs]
-        own = [f"--output_dir={output}", "--direct_num_workers=1"]
+        own = [f"--output_dir={output}", f"--direct_num_workers={processes}"]
         return [sys.executable, "-c", entry, *inputs, *own, *settings.to_arguments()]
 
     return Contender(OURS, "raw text to shards", command)
 
 
-def google_bert(settings: DatasetSettings, checkout: str | None, python: str) -> Contender:
+def baselines(settings: DatasetSettings, checkouts: Checkouts) -> list[Contender]:
+    """All that ours is compared with, those that are missing too."""
+    return [
+        google_bert(settings, checkouts),
+        nvidia_lddl(settings, checkouts),
+        tokenizers_alone(settings, "encode_batch"),
+        tokenizers_alone(settings, "encode_batch_fast"),
+    ]
+
+
+def google_bert(settings: DatasetSettings, checkouts: Checkouts) -> Contender:
     """google-research/bert's `create_pretraining_data.py`, from a checkout."""
+    checkout, python = checkouts.bert, checkouts.bert_python
     script = Path(checkout or "", "create_pretraining_data.py").absolute()
     missing = ""
     if checkout is None:
@@ -105,19 +113,9 @@ def google_bert(settings: DatasetSettings, checkout: str | None, python: str) ->
     return Contender("google-research/bert", "sentences to shards", command, quiet, missing)
 
 
-def tokenizers_alone(settings: DatasetSettings, method: str) -> Contender:
-    """The `tokenizers` library on one thread, which makes ids of sentences and nothing else."""
-
-    def command(text: BenchmarkText, output: Path) -> list[str]:  # noqa: ARG001 (it writes nothing)
-        module = [sys.executable, "-m", "benchmarks.tokenizers_alone", method]
-        return [*module, text.sentences_file, settings.vocab_file]
-
-    one_thread = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1"}
-    return Contender(f"tokenizers {method}", "sentences to ids only", command, one_thread)
-
-
-def nvidia_lddl(settings: DatasetSettings, checkout: str | None) -> Contender:
+def nvidia_lddl(settings: DatasetSettings, checkouts: Checkouts) -> Contender:
     """NVIDIA LDDL's functions that tokenize, pair and mask, from a checkout; without Dask, shuffle and Parquet."""
+    checkout = checkouts.lddl
     script = Path(checkout or "", "lddl", "dask", "bert", "pretrain.py").absolute()
     missing = ""
     if checkout is None:
@@ -133,45 +131,15 @@ def nvidia_lddl(settings: DatasetSettings, checkout: str | None) -> Contender:
     return Contender("NVIDIA LDDL functions", "sentences to pairs in memory", command, missing=missing)
 
 
-def measure(contender: Contender, text: BenchmarkText, directory: Path) -> Usage:
-    """Runs a contender once.
+def tokenizers_alone(settings: DatasetSettings, method: str) -> Contender:
+    """The `tokenizers` library on one thread, which makes ids of sentences and nothing else."""
 
-    Args:
-        contender: one that is not missing.
-        text: what it is given.
-        directory: a new one, for what it writes.
+    def command(text: BenchmarkText, output: Path) -> list[str]:  # noqa: ARG001 (it writes nothing)
+        module = [sys.executable, "-m", "benchmarks.tokenizers_alone", method]
+        return [*module, text.sentences_file, settings.vocab_file]
 
-    Raises:
-        ContenderFailedError: its exit status is not 0.
-    """
-    output, log = directory / "output", directory / "log.txt"
-    output.mkdir(parents=True)
-    command = contender.command(text, output)
-    launcher = [sys.executable, str(REPOSITORY / "benchmarks" / "measure.py"), str(log), *command]
-    environment = {**os.environ, **contender.environment}
-    done = subprocess.run(launcher, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
-    taken = json.loads(done.stdout)
-    if status := taken.pop("status"):
-        said = log.read_text(errors="replace").strip().splitlines()
-        raise ContenderFailedError(f"exit status {status}: {said[-1] if said else 'it said nothing'}")
-    return Usage(**taken, records=sum(map(count_records, output.glob("*.tfrecord"))))
-
-
-def least(usages: Sequence[Usage]) -> Usage:
-    """The run that took least CPU time: other work on the machine only ever adds to it."""
-    return min(usages, key=lambda usage: usage.cpu_seconds)
-
-
-def count_records(path: Path) -> int:
-    """Records of an uncompressed TFRecord file, by their lengths alone."""
-    records, place, size = 0, 0, path.stat().st_size
-    with path.open("rb") as file:
-        while place < size:
-            file.seek(place)
-            (length,) = _RECORD_HEADER.unpack(file.read(_RECORD_HEADER.size))
-            place += _RECORD_HEADER.size + length + _RECORD_FOOTER_BYTES
-            records += 1
-    return records
+    one_thread = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1"}
+    return Contender(f"tokenizers {method}", "sentences to ids only", command, one_thread)
 
 
 def _has_module(python: str, module: str) -> bool:

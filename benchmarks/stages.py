@@ -17,10 +17,11 @@ from mlm_data import chance
 from mlm_data.cleaning import clean_document, document_key
 from mlm_data.config import CorporaSettings, Settings
 from mlm_data.corpora import plan_inputs, read_documents
-from mlm_data.examples import encode_batch
+from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.objectives import OBJECTIVES
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import Document, EncodedBatch, Layout, SplitDocument, TokenizedCorpus, TokenizedDocument
 from mlm_data.sentences import SentenceSplitter, split_lines
 from mlm_data.shards import TRAIN, assign_bucket, choose_buckets, shard_name, write_shard
@@ -134,7 +135,8 @@ class _Builder:
 
     def build(self, bucket: int, documents: Sequence[TokenizedDocument]) -> None:
         with self.watch.time("pair"):
-            corpus = lay_end_to_end([document for document in documents if len(document.sentence_offsets) > 2])
+            segments = OBJECTIVES[self.settings.pairing.objective].segments
+            corpus = lay_end_to_end([document for document in documents if len(document.sentence_offsets) > segments])
         shards, passes = self.settings.shards, self.settings.shards.dupe_factor
         for number in range(passes):
             name = shard_name(TRAIN, number * self.buckets + bucket, passes * self.buckets)
@@ -145,16 +147,18 @@ class _Builder:
     def _encode(self, corpus: TokenizedCorpus, bucket: int, number: int) -> Iterator[EncodedBatch]:
         seed, watch = self.settings.shards.random_seed, self.watch
         with watch.time("pair"):
-            pairs = make_nsp_pairs(corpus, self.settings.pairing, chance.generator(seed, "pair", TRAIN, bucket, number))
+            pair_rng = chance.generator(seed, "pair", TRAIN, bucket, number)
+            segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, pair_rng)
         rng = chance.generator(seed, "mask", TRAIN, bucket, number)
-        for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
+        for start in range(0, len(segments), _INSTANCES_PER_BATCH):
             with watch.time("gather"):
-                some = pairs.take(slice(start, start + _INSTANCES_PER_BATCH))
-                batch = gather_instances(corpus, some, self.vocabulary, self.settings.pairing.max_seq_length)
+                some = segments.take(slice(start, start + _INSTANCES_PER_BATCH))
+                batch = gather_instances(some, self.vocabulary, self.settings.pairing.max_seq_length)
             with watch.time("mask"):
                 masked = mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
             with watch.time("count"):
-                InstanceStatistics.of(masked, self.vocabulary.mask_id)
+                InstanceStatistics.of(masked, self.vocabulary)
             with watch.time("encode"):
-                encoded = encode_batch(masked)
+                features = features_of(self.settings.pairing.objective, self.settings.masking.masking)
+                encoded = encode_batch(masked, features=features)
             yield encoded

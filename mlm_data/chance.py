@@ -7,9 +7,13 @@ same numbers; two keys give streams that have nothing to do with each other.
 from __future__ import annotations
 
 import hashlib
+from typing import Any, TypeVar
 
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
+
+_Unsigned = TypeVar("_Unsigned", bound=np.unsignedinteger[Any])
 
 
 def _digest(seed: int, purpose: tuple[str | int, ...]) -> bytes:
@@ -43,3 +47,14 @@ def hash64(seed: int, purpose: str, key: bytes) -> int:
     True
     """
     return xxhash.xxh3_64_intdigest(_digest(seed, (purpose,)) + key)
+
+
+def random_bits(count: int, kind: type[_Unsigned], rng: np.random.Generator) -> NDArray[_Unsigned]:
+    """Numbers uniform over the whole range of an unsigned type, shape [count].
+
+    They are cut out of 64-bit ones, which is two to four times faster than to ask the generator for small ones.
+    """
+    per_draw = 8 // np.dtype(kind).itemsize
+    draws = rng.integers(0, np.iinfo(np.uint64).max, -(-count // per_draw), dtype=np.uint64, endpoint=True)
+    little_endian = draws.astype("<u8", copy=False).view(np.dtype(kind).newbyteorder("<"))
+    return little_endian[:count].astype(kind, copy=False)

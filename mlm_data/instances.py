@@ -1,34 +1,48 @@
-"""Between rooms 5 and 6: segment pairs become rows of ids, [CLS] A [SEP] B [SEP] and padding, thousands at a time."""
+"""Between rooms 5 and 6: segments become rows of ids, [CLS] A [SEP] B [SEP] and padding, thousands at a time."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import cast
 
-from mlm_data.records import InstanceBatch, SegmentPairs, TokenizedCorpus
+import numpy as np
+from numpy.typing import NDArray
+
+from mlm_data.records import InstanceBatch, Segments, TokenIds
 from mlm_data.vocabulary import Vocabulary
 
 
-def gather_instances(
-    corpus: TokenizedCorpus, pairs: SegmentPairs, vocabulary: Vocabulary, max_seq_length: int
-) -> InstanceBatch:
-    """Looks up the tokens of each pair; nothing is masked yet.
+def gather_instances(segments: Segments, vocabulary: Vocabulary, max_seq_length: int) -> InstanceBatch:
+    """Looks up the tokens of each instance; nothing is masked yet.
 
     Args:
-        corpus: what the pairs' ranges point into.
-        pairs: at most `max_seq_length - 3` tokens each.
+        segments: with [CLS] and a [SEP] for each, at most `max_seq_length` tokens an instance. Without B there is no
+            second [SEP].
         vocabulary: gives [CLS], [SEP] and [PAD].
         max_seq_length: the width L of the rows.
     """
     column = np.arange(max_seq_length, dtype=np.int32)
-    a_lengths = (pairs.a_end - pairs.a_start + 2).astype(np.int32)
-    lengths = a_lengths + (pairs.b_end - pairs.b_start + 1).astype(np.int32)
-    in_a = column < a_lengths[:, None]
-    shift = np.where(in_a, (pairs.a_start - 1)[:, None], (pairs.b_start - a_lengths)[:, None])
-    ids = corpus.ids.take(shift + column, mode="clip").astype(np.int32)
+    a_lengths = (segments.a_end - segments.a_start + 2).astype(np.int32)
+    b_tokens = (segments.b_end - segments.b_start).astype(np.int32)
+    lengths = a_lengths + b_tokens + (b_tokens > 0)
+    # Each row as if all of it were A, then as if all of it were B.
+    with_a = _windows(segments.ids, segments.a_start - 1, max_seq_length)
+    with_b = _windows(segments.ids, segments.b_start - a_lengths, max_seq_length)
+    ids = np.where(column < a_lengths[:, None], with_a, with_b).astype(np.int32)
     ids[column >= lengths[:, None]] = vocabulary.pad_id
-    rows = np.arange(len(pairs))
+    rows = np.arange(len(segments))
     ids[:, 0] = vocabulary.cls_id
     ids[rows, a_lengths - 1] = vocabulary.sep_id
     ids[rows, lengths - 1] = vocabulary.sep_id
-    none = np.zeros((len(pairs), 0), np.int32)
-    return InstanceBatch(ids, lengths, a_lengths, none, none, np.zeros(len(pairs), np.int32), pairs.labels)
+    none = np.zeros((len(segments), 0), np.int32)
+    return InstanceBatch(ids, lengths, a_lengths, none, none, np.zeros(len(segments), np.int32), segments.labels)
+
+
+def _windows(ids: TokenIds, starts: NDArray[np.int64], width: int) -> TokenIds:
+    """ids[start : start + width] for each start, shape [starts, width]; beyond the ends of `ids` anything."""
+    long_enough = ids if len(ids) >= width else np.pad(ids, (0, width - len(ids)))
+    views = np.lib.stride_tricks.sliding_window_view(long_enough, width)
+    inside = np.clip(starts, 0, len(views) - 1)
+    windows = cast(TokenIds, views[inside])
+    for row in np.flatnonzero(inside != starts).tolist():  # the very first and last of the corpus
+        windows[row] = np.roll(windows[row], inside[row] - starts[row])
+    return windows

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from mlm_data.config import Settings
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.shards import WrittenShard
 from mlm_data.vocabulary import Vocabulary
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-
-LABEL_MEANINGS = {"nsp": {"0": "B follows A in its document", "1": "B comes from another document"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,12 @@ class Manifest:
         vocab_sha256: of `vocab.txt`.
         vocab_size: its entries.
         objective: see `PairingSettings`.
-        label_meanings: what each next_sentence_label says.
+        label_meanings: what each next_sentence_label says; empty where there are none.
         masking: see `MaskingSettings`.
         feature_names: "v2" or "v1".
         compression: "none" or "gzip".
         max_seq_length: values of the sequence features.
-        max_predictions_per_seq: values of the masked_lm features.
+        max_predictions_per_seq: values of the masked_lm features; 0 where nothing is masked.
         do_lower_case: whether text was lower-cased before tokenization.
         random_seed: of the run.
         dupe_factor: passes over the corpus in the training split.
@@ -63,7 +62,7 @@ class Manifest:
             vocab_sha256=vocabulary.sha256,
             vocab_size=len(vocabulary),
             objective=settings.pairing.objective,
-            label_meanings=LABEL_MEANINGS[settings.pairing.objective],
+            label_meanings=OBJECTIVES[settings.pairing.objective].label_meanings,
             masking=settings.masking.masking,
             feature_names=settings.shards.feature_names,
             compression=settings.shards.compression,

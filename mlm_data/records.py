@@ -68,8 +68,9 @@ class Document:
     """One document as read from a corpus.
 
     Attributes:
-        source: the file it comes from, as its file system names it.
-        index: its place among the documents of that file, counted from 0.
+        source: the file it comes from, as its file system names it; with the range of bytes, as in
+            `big.txt[16000000:32000000]`, where a large file was read in parts.
+        index: its place among the documents of that source, counted from 0.
         text: its text; once cleaned, one paragraph (or sentence) a line, none empty.
         layout: what the lines of `text` are; never WRAPPED once cleaned.
         repairs: what had to be mended on the way, each named once, in the order of `Repair`.
@@ -165,18 +166,20 @@ class TokenizedCorpus:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SegmentPairs:
-    """Segment pairs as ranges into the `ids` of one `TokenizedCorpus`: A is ids[a_start:a_end], B likewise.
+class Segments:
+    """The segments of instances as ranges into one flat array: A is ids[a_start:a_end], B likewise.
 
     Attributes:
-        a_start: int64, shape [pairs].
-        a_end: int64, shape [pairs].
-        b_start: int64, shape [pairs].
-        b_end: int64, shape [pairs].
-        labels: int64, shape [pairs]; 0: B follows A in its document, 1: B comes from another document.
+        ids: uint16 or uint32, shape [tokens]; between documents within a segment stands [SEP].
+        a_start: int64, shape [instances].
+        a_end: int64, shape [instances].
+        b_start: int64, shape [instances].
+        b_end: int64, shape [instances]; equal to `b_start` where instances have one segment only.
+        labels: int64, shape [instances]; what they say is a matter of the objective, all 0 where it has no labels.
         left_out: how many pairs were not made because no partner in another document was left for them.
     """
 
+    ids: TokenIds
     a_start: NDArray[np.int64]
     a_end: NDArray[np.int64]
     b_start: NDArray[np.int64]
@@ -187,10 +190,10 @@ class SegmentPairs:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, which: NDArray[np.intp] | slice) -> SegmentPairs:
-        """The pairs at the given places, in that order."""
+    def take(self, which: NDArray[np.intp] | slice) -> Segments:
+        """Those of the instances at the given places, in that order."""
         ranges = (self.a_start[which], self.a_end[which], self.b_start[which], self.b_end[which])
-        return SegmentPairs(*ranges, self.labels[which], self.left_out)
+        return Segments(self.ids, *ranges, self.labels[which], self.left_out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,13 +201,16 @@ class InstanceBatch:
     """Training instances before or after masking; `length` is the padded width L, `P` the mask slots.
 
     Attributes:
-        input_word_ids: int32, shape [instances, L]: [CLS] A [SEP] B [SEP] and padding.
+        input_word_ids: int32, shape [instances, L]: [CLS] A [SEP] B [SEP], or [CLS] A [SEP], and padding.
         lengths: int32, shape [instances]: tokens before the padding, specials counted.
-        a_lengths: int32, shape [instances]: tokens with type id 0, that is [CLS] A [SEP].
+        a_lengths: int32, shape [instances]: tokens with type id 0, that is [CLS] A [SEP]; where there is no B, this is
+            all of `lengths`.
         masked_lm_positions: int32, shape [instances, P], ascending, then 0.
         masked_lm_ids: int32, shape [instances, P], the original ids, then 0.
         masked_lm_counts: int32, shape [instances]: how many of the P slots are used.
-        next_sentence_labels: int64, shape [instances].
+        next_sentence_labels: int64, shape [instances]; all 0, and in no record, where the objective has no labels.
+        input_word_starts: where words begin, bool, shape [instances, L]; None where tokens are masked here rather than
+            by the trainer.
     """
 
     input_word_ids: NDArray[np.int32]
@@ -214,6 +220,7 @@ class InstanceBatch:
     masked_lm_ids: NDArray[np.int32]
     masked_lm_counts: NDArray[np.int32]
     next_sentence_labels: NDArray[np.int64]
+    input_word_starts: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -32,7 +32,6 @@ _LONGEST_BLOCK = 4_000
 
 # Few sentences begin with a number, many citations go on with one: "87 Stat. 788". "2." and "2)" may count items.
 _PLAIN_NUMBER = re.compile(r"\d{3}|\d+(?![\d.)])")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _STRAIGHT_QUOTES = "\"'"
 _QUOTE_OR_BRACKET = re.compile(r"""["'`“”‘’„‚‟‛«»‹›「」『』《》()（）\[\]{}<>]""")  # noqa: RUF001
 _WITHOUT_SENTENCE_MARKS = {"bo": "Tibetan", "dz": "Dzongkha", "lo": "Lao", "th": "Thai"}
@@ -62,20 +61,18 @@ class SentenceSplitter:
         """The sentences of a document in their order, none empty, no white space around them.
 
         Args:
-            text: a cleaned document, one paragraph a line.
+            text: a cleaned document: one paragraph a line, no white space but single spaces within a line, no lone
+                surrogates, which no UTF-8 library takes.
 
         Returns:
-            Sentences of one paragraph each, which together hold every character of the text but white space. Inside
-            them white space comes out as single ASCII spaces and a lone surrogate, which no UTF-8 library takes, as
-            U+FFFD; the splitter `newline` leaves both alone. Text without an end of sentence is one sentence, however
-            long.
+            Sentences of one paragraph each, which together hold every character of the text but white space. Text
+            without an end of sentence is one sentence, however long.
 
         >>> SentenceSplitter(SentencesSettings()).split("Mr. Poe came in. He sat.")
         ['Mr. Poe came in.', 'He sat.']
         """
         if self._splitter == "newline":
             return split_lines(text)
-        text = _normalised(text)
         if self._splitter == "icu":
             return self._by_unicode_rules(text)
         return [sentence for block in self._blocks(text) for sentence in self._by_language_rules(block)]
@@ -96,7 +93,7 @@ class SentenceSplitter:
             _return_quotes(pieces)
         sentences: list[str] = []
         for piece in map(str.strip, pieces):
-            if _is_long(piece):
+            if len(piece) > _LONG_IN_WORDS and _is_long(piece):
                 sentences += self._by_unicode_rules(piece)
             elif piece:
                 sentences.append(piece)
@@ -161,15 +158,6 @@ def _language_code(settings: SentencesSettings) -> str:
     return code
 
 
-def _normalised(text: str) -> str:
-    # Two passes in C over clean text: of all white space, controls and surrogates only " " counts as printable.
-    if "  " not in text and text.replace("\n", "").isprintable():
-        return text
-    return _LONE_SURROGATE.sub(
-        "\N{REPLACEMENT CHARACTER}", "\n".join(" ".join(line.split()) for line in text.split("\n"))
-    )
-
-
 def _segment(language: str, text: str) -> list[str] | None:
     """The pieces sentencex cuts a text into; None where it panics (known before: on "A", no-break space, ".")."""
     try:
@@ -190,7 +178,7 @@ def _warn_of_panic() -> None:
 
 
 def _is_long(sentence: str) -> bool:
-    if len(sentence) <= _LONG_IN_WORDS or (len(sentence) <= 2 * _LONG_IN_WORDS and sentence.isascii()):
+    if len(sentence) <= 2 * _LONG_IN_WORDS and sentence.isascii():
         return False  # as most are: 65 words and the spaces between them are 129 characters
     words = sentence.count(" ") + 1
     return words > _LONG_IN_WORDS or len(sentence) > _LONG_MEAN_WORD * words

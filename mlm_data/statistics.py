@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.records import InstanceBatch, Reason, TokenizedDocument
+from mlm_data.vocabulary import Vocabulary
 
 STATISTICS = "statistics.json"
 
@@ -83,6 +84,8 @@ class DocumentStatistics:
 class InstanceStatistics:
     """Instances of some shards. Histograms are int64, indexed by [label, value] unless said otherwise.
 
+    Where the objective has no labels, all instances count as labelled 0; where they have no B, its length is 0.
+
     Attributes:
         lengths: by tokens in the instance, [2, L + 1].
         a_lengths: by tokens of segment A without specials, [2, L + 1].
@@ -120,26 +123,31 @@ class InstanceStatistics:
         return int(self.replacements.sum())
 
     @property
-    def random_pairs(self) -> int:
+    def marked_pairs(self) -> int:
         """Instances with label 1."""
         return int(self.lengths[1].sum())
 
+    @property
+    def separators(self) -> int:
+        """[SEP]s of all instances."""
+        return self.tokens - self.instances - int(self.candidates.sum())
+
     @classmethod
-    def of(cls, batch: InstanceBatch, mask_id: int) -> Self:
+    def of(cls, batch: InstanceBatch, vocabulary: Vocabulary) -> Self:
         """Counts one masked batch."""
         width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
         labels = batch.next_sentence_labels
         used = np.arange(slots) < batch.masked_lm_counts[:, None]
         positions = batch.masked_lm_positions[used]
         now = np.take_along_axis(batch.input_word_ids, batch.masked_lm_positions, axis=1)[used]
-        hidden, kept = int((now == mask_id).sum()), int((now == batch.masked_lm_ids[used]).sum())
+        hidden, kept = int((now == vocabulary.mask_id).sum()), int((now == batch.masked_lm_ids[used]).sum())
         return cls(
             lengths=_histogram(labels, batch.lengths, width),
             a_lengths=_histogram(labels, batch.a_lengths - 2, width),
-            b_lengths=_histogram(labels, batch.lengths - batch.a_lengths - 1, width),
+            b_lengths=_histogram(labels, np.maximum(batch.lengths - batch.a_lengths - 1, 0), width),
             predictions=np.bincount(batch.masked_lm_counts, minlength=slots + 1).astype(np.int64),
             positions=np.bincount(positions, minlength=width).astype(np.int64),
-            candidates=_candidates(batch, width),
+            candidates=_candidates(batch, vocabulary.sep_id),
             replacements=np.array([hidden, len(now) - hidden - kept, kept], np.int64),
         )
 
@@ -160,7 +168,7 @@ class InstanceStatistics:
             "instances": self.instances,
             "tokens": self.tokens,
             "predicted": self.predicted,
-            "random_pairs": self.random_pairs,
+            "marked_pairs": self.marked_pairs,
         }
         values = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return summary | {name: value.tolist() if name != "left_out" else value for name, value in values.items()}
@@ -179,11 +187,12 @@ def _histogram(labels: NDArray[np.int64], values: NDArray[np.int32], width: int)
     return flat.astype(np.int64).reshape(2, width + 1)
 
 
-def _candidates(batch: InstanceBatch, width: int) -> Histogram:
-    """Tokens by position that are neither padding nor [CLS] nor [SEP]."""
+def _candidates(batch: InstanceBatch, sep_id: int) -> Histogram:
+    """Tokens by position that are neither padding nor [CLS] nor [SEP]; masking puts none of these anywhere."""
+    width = batch.input_word_ids.shape[1]
     longer_than = len(batch) - np.cumsum(np.bincount(batch.lengths, minlength=width + 1))[:width]
-    separators = np.bincount(batch.a_lengths - 1, minlength=width) + np.bincount(batch.lengths - 1, minlength=width)
-    candidates: Histogram = longer_than - separators
+    separators = np.flatnonzero(batch.input_word_ids == sep_id) % width
+    candidates: Histogram = longer_than - np.bincount(separators, minlength=width)
     candidates[0] = 0
     return candidates.astype(np.int64)
 

@@ -25,7 +25,7 @@ class Storage(Protocol):
         """The files a glob (or a plain path) names, ordered by path; none is not an error."""
 
     def open_for_reading(self, path: str) -> BinaryIO:
-        """The file's bytes as they lie, without decompression."""
+        """The file's bytes as they lie, without decompression, from any place on: it can seek."""
 
     def open_for_writing(self, path: str) -> BinaryIO:
         """A new or emptied file; missing directories are made."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlm_data.config import Settings
+from mlm_data.config import MaskingSettings, Settings
 from mlm_data.manifest import Manifest
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 
 NONE = "-"
@@ -37,6 +38,11 @@ def format_share(part: float, whole: float) -> str:
     if not whole:
         return NONE
     return "<0.01%" if 0 < part / whole < 0.00005 else f"{part / whole:.2%}"
+
+
+def format_rate(share: float) -> str:
+    """A share that was asked for, as a percentage without needless digits."""
+    return f"{100 * share:g}%"
 
 
 def format_ratio(dividend: float, divisor: float) -> str:
@@ -121,23 +127,48 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = False) -> Row:
         return Row(label, (*map(value, parts), asked), is_part)
 
-    masking = settings.masking
-    rate = f"{masking.masked_lm_prob:.0%} of an instance, 1 to {masking.max_predictions_per_seq}"
+    objective = OBJECTIVES[manifest.objective]
+    pairs = [
+        row(
+            f"{objective.marked} pairs (label 1)",
+            lambda part: format_share(part.marked_pairs, part.instances),
+            "50%",
+            True,
+        )
+    ]
+    left_out = [row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True)]
+    meetings = [row("[SEP] between documents", lambda part: format_count(part.separators - part.instances), "", True)]
     return [
         row("Instances", lambda part: format_count(part.instances)),
-        row("random pairs (label 1)", lambda part: format_share(part.random_pairs, part.instances), "50%", True),
-        row("pairs left out, no partner to be had", lambda part: format_count(part.left_out), "", True),
+        *(pairs if objective.label_meanings else []),
+        *(left_out if objective.takes_partners else []),
+        *(meetings if objective.segments == 1 and settings.pairing.mlm_packing == "full_sentences" else []),
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
         row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),
-        row("Predicted tokens", lambda part: format_count(part.predicted)),
-        row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate, True),
-        row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part)), "", True),
-        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), "80%", True),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), "10%", True),
-        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), "10%", True),
+        *(_prediction_rows(settings.masking, parts) if manifest.max_predictions_per_seq else []),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
+    ]
+
+
+def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistics]) -> list[Row]:
+    """How many tokens are to be predicted, and what became of them."""
+
+    def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = True) -> Row:
+        return Row(label, (*map(value, parts), asked), is_part)
+
+    rate = f"{format_rate(masking.masked_lm_prob)} of an instance, 1 to {masking.max_predictions_per_seq}"
+    hidden, other, kept = map(
+        format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
+    )
+    return [
+        row("Predicted tokens", lambda part: format_count(part.predicted), "", False),
+        row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate),
+        row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part))),
+        row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other),
+        row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept),
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mlm_data.examples import FEATURES, Feature, Width
+from mlm_data.examples import Feature, Width, features_of
 from mlm_data.manifest import Manifest
 
 DATASET_NAME = "mlm_data"
@@ -31,7 +31,10 @@ def number_of_values(feature: Feature, manifest: Manifest) -> int:
 
 def render_features(manifest: Manifest) -> str:
     """The content of `features.json`: name, shape and type of each feature."""
-    features = {feature.name(manifest.feature_names): _tensor(feature, manifest) for feature in FEATURES}
+    features = {
+        feature.name(manifest.feature_names): _tensor(feature, manifest)
+        for feature in features_of(manifest.objective, manifest.masking)
+    }
     return _to_json(
         {
             "type": f"{_CLASSES}.features_dict.FeaturesDict",

@@ -40,7 +40,7 @@ class WordpieceTokenizer:
         if engine not in ENGINES:
             raise ValueError(f"engine {engine!r}; expected one of {', '.join(ENGINES)}")
         self._id_dtype = vocabulary.id_dtype
-        self._encode = _make_engine(_bert_tokenizer(vocabulary, settings), engine)
+        self._encode = _make_engine(make_bert_tokenizer(vocabulary, settings), engine)
 
     def encode(self, sentences: Sequence[str]) -> tuple[Ids, Offsets]:
         r"""The ids of each sentence, without [CLS] and [SEP].
@@ -95,23 +95,24 @@ def make_word_splitter(*, do_lower_case: bool) -> Callable[[str], list[str]]:
     return split
 
 
+def make_bert_tokenizer(vocabulary: Vocabulary, settings: WordpieceSettings) -> tokenizers.Tokenizer:
+    """The authority on ids: BERT's tokenizer as a `tokenizers.Tokenizer`, which knows of no special token in text."""
+    ids = {piece: number for number, piece in enumerate(vocabulary.pieces) if piece}
+    model = models.WordPiece(
+        ids, unk_token=UNK, continuing_subword_prefix=CONTINUATION, max_input_chars_per_word=MAX_WORD_CHARACTERS
+    )
+    # No token is added to it here, so that literal [MASK] in text stays text.
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = _bert_normalizer(settings.do_lower_case)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
 def _bert_normalizer(do_lower_case: bool) -> normalizers.Normalizer:
     # strip_accents=None: as lower-casing goes.
     return normalizers.BertNormalizer(
         clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=do_lower_case
     )
-
-
-def _bert_tokenizer(vocabulary: Vocabulary, settings: WordpieceSettings) -> tokenizers.Tokenizer:
-    ids = {piece: number for number, piece in enumerate(vocabulary.pieces) if piece}
-    model = models.WordPiece(
-        ids, unk_token=UNK, continuing_subword_prefix=CONTINUATION, max_input_chars_per_word=MAX_WORD_CHARACTERS
-    )
-    # No token is added to it, so that literal [MASK] in text stays text.
-    tokenizer = tokenizers.Tokenizer(model)
-    tokenizer.normalizer = _bert_normalizer(settings.do_lower_case)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return tokenizer
 
 
 def _make_engine(tokenizer: tokenizers.Tokenizer, engine: str) -> _Encode:

@@ -47,7 +47,7 @@ know are errors. Without --runner the work is done on this machine, with one pro
 examples:
   make-pretraining-data --input 'books/*.txt' --vocab_file vocab.txt --output_dir out
   make-pretraining-data --input 'paragraphs:law/*.txt.gz' --input 'lines:news/*.txt' \\
-      --vocab_file vocab.txt --output_dir out --max_seq_length 512 --max_predictions_per_seq 76 --plan
+      --vocab_file vocab.txt --output_dir out --max_seq_length 512 --masking whole_word --plan
 
 exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 """
@@ -56,8 +56,9 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 def make_parser() -> FlagParser:
     """All flags of this program."""
     parser = FlagParser(
-        """Turns raw text into TFRecord shards for BERT pre-training (masked language model, next sentence
-        prediction). The same input, settings and seed give the same bytes, with any number of processes.""",
+        """Turns raw text into TFRecord shards for BERT pre-training (masked language model, with next sentence
+        prediction, sentence order prediction or neither). The same input, settings and seed give the same bytes, with
+        any number of processes.""",
         EPILOG,
     )
     for name, section in section_types().items():

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -35,7 +36,7 @@ from mlm_data.vocabulary_training import (
 )
 from mlm_data.wordpiece import WordpieceTokenizer, make_word_splitter
 from pipelines.command_line import DONE, FAILED, FlagParser, nearest_flag, run_program
-from pipelines.stage_display import StageDisplay
+from pipelines.stage_display import Stage, StageDisplay, stage_of_bytes
 from pipelines.storage_choice import storage_for
 
 EPILOG = """
@@ -52,6 +53,7 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 """
 
 _CHARACTERS_BETWEEN_REPORTS = 1_000_000
+_COUNTING, _LEARNING = stage_of_bytes("counting words"), Stage("learning pieces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _count_words(
     display: StageDisplay,
 ) -> Counted:
     counter = WordCounter(make_word_splitter(do_lower_case=settings.do_lower_case))
-    display.begin("counting words", sum(file.size for file in files))
+    display.begin(_COUNTING, sum(file.size for file in files))
     documents, left_out, read = 0, Counter[Reason](), 0
     for file in files:
         characters = shown = 0
@@ -155,9 +157,11 @@ def _count_words(
             characters += len(item.text)
             if characters - shown > _CHARACTERS_BETWEEN_REPORTS:
                 shown = characters
-                display.reach(read + min(characters, file.size))  # more characters than bytes, if it is compressed
+                display.reach(
+                    _COUNTING, read + min(characters, file.size)
+                )  # more characters than bytes, if it is compressed
         read += file.size
-        display.reach(read)
+        display.reach(_COUNTING, read)
     counts = counter.counts()  # first, since it counts what is still waiting
     return Counted(documents, left_out, counter.words, counter.forgotten_up_to, counts)
 
@@ -168,9 +172,14 @@ def _clean_documents(file: InputFile, corpora: CorporaSettings, storage: Storage
 
 
 def _learn(counted: Counted, wanted: int, settings: VocabularyTrainingSettings, display: StageDisplay) -> LearntPieces:
-    display.begin("learning pieces", wanted)
-    learnt = learn_pieces(counted.counts, wanted, limit_alphabet=settings.limit_alphabet, on_progress=display.reach)
-    display.reach(wanted)
+    display.begin(_LEARNING, wanted)
+    learnt = learn_pieces(
+        counted.counts,
+        wanted,
+        limit_alphabet=settings.limit_alphabet,
+        on_progress=partial(display.reach, _LEARNING),
+    )
+    display.reach(_LEARNING, wanted)
     return learnt
 
 

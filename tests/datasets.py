@@ -52,7 +52,7 @@ def plain_batches(settings: Settings, documents: list[TokenizedDocument]) -> lis
     for number in range(shards.dupe_factor * buckets):
         corpus = corpora[number % buckets]
         pairs = make_nsp_pairs(corpus, settings.pairing, chance.generator(shards.random_seed, "pair", number))
-        batches.append(gather_instances(corpus, pairs, VOCABULARY, settings.pairing.max_seq_length))
+        batches.append(gather_instances(pairs, VOCABULARY, settings.pairing.max_seq_length))
     return batches
 
 

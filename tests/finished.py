@@ -1,21 +1,26 @@
-"""Finished datasets made up for tests: everything known of them but the shards themselves."""
+"""Finished datasets made up for tests: what is known of them and, for those who read them, shards on disk."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlm_data import chance
 from mlm_data.config import Settings
+from mlm_data.dataset_directory import CONFIG
+from mlm_data.examples import encode_batch
 from mlm_data.instances import gather_instances
-from mlm_data.manifest import Manifest
+from mlm_data.manifest import MANIFEST, Manifest
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import InstanceBatch
-from mlm_data.shards import WrittenShard, shard_name
+from mlm_data.shards import TRAIN, VALIDATION, WrittenShard, shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
+from mlm_data.storage import LocalStorage
 from mlm_data.vocabulary import Vocabulary
 from tests.making import random_documents, vocabulary_content
 
@@ -46,8 +51,8 @@ class Finished:
 
 def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
-    pairs = make_nsp_pairs(corpus, settings.pairing, chance.generator(seed, "pair"))
-    batch = gather_instances(corpus, pairs, VOCABULARY, settings.pairing.max_seq_length)
+    segments = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
+    batch = gather_instances(segments, VOCABULARY, settings.pairing.max_seq_length)
     return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"))
 
 
@@ -60,7 +65,7 @@ def finished_dataset(
     instances, written = {}, {}
     for seed, split in enumerate(splits):
         batch = masked_batch(settings, documents, seed)
-        instances[split] = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+        instances[split] = InstanceStatistics.of(batch, VOCABULARY)
         written[split] = tuple(
             WrittenShard(
                 shard_name(split, index, shards, settings.shards.compression), records, 900 * records, "0" * 64
@@ -68,3 +73,25 @@ def finished_dataset(
             for index, records in enumerate(len(part) for part in np.array_split(batch.lengths, shards))
         )
     return Finished(Manifest.of(written, settings, VOCABULARY), settings, DOCUMENTS, instances)
+
+
+def write_dataset(directory: Path, *, buckets: int = 2, documents: int = 30, **flags: Any) -> None:
+    """Writes what a reader of shards looks at; every shard holds some documents of its own, and more than the last."""
+    settings = Settings.from_flags({"dupe_factor": 2, "max_seq_length": 32, "max_predictions_per_seq": 5, **flags})
+    shards = settings.shards
+    written = {}
+    for seed, (split, passes) in enumerate({TRAIN: shards.dupe_factor, VALIDATION: 1}.items()):
+        total = passes * buckets
+        written[split] = tuple(
+            write_shard(
+                LocalStorage(),
+                str(directory),
+                shard_name(split, number, total, shards.compression),
+                [encode_batch(masked_batch(settings, documents + number, 100 * seed + number), shards.feature_names)],
+                shards.compression,
+            )
+            for number in range(total)
+        )
+    (directory / MANIFEST).write_text(Manifest.of(written, settings, VOCABULARY).to_json())
+    (directory / CONFIG).write_text(json.dumps({"settings": settings.to_flags()}))
+    (directory / "vocab.txt").write_bytes(VOCABULARY.content)

@@ -27,13 +27,20 @@ def read_columns(directory: Path, names: Iterable[str]) -> dict[str, np.ndarray]
     records = [
         decode_example(record) for name in names for record in read_records(LocalStorage(), str(directory / name))
     ]
-    return {feature.v2: np.stack([record[feature.v2] for record in records]) for feature in FEATURES}
+    present = [feature.v2 for feature in FEATURES if feature.v2 in records[0]]
+    assert all(len(record) == len(present) for record in records)
+    return {name: np.stack([record[name] for record in records]) for name in present}
 
 
 def check_exact_invariants(
-    columns: dict[str, np.ndarray], vocabulary: Vocabulary, *, masked_lm_prob: float, slots: int
+    columns: dict[str, np.ndarray],
+    vocabulary: Vocabulary,
+    *,
+    masked_lm_prob: float,
+    slots: int,
+    masking: str = "token",
 ) -> None:
-    """Every invariant that holds for each record alone."""
+    """Every invariant that holds for each record alone; without labels an instance is one segment."""
     ids, mask, types = columns["input_word_ids"], columns["input_mask"], columns["input_type_ids"]
     positions, originals = columns["masked_lm_positions"], columns["masked_lm_ids"]
     used = columns["masked_lm_weights"] == 1
@@ -47,19 +54,30 @@ def check_exact_invariants(
 
     assert (ids[:, 0] == vocabulary.cls_id).all()
     separators = (ids == vocabulary.sep_id) & (mask == 1)
-    assert (separators.sum(axis=1) == 2).all(), "[SEP] stands twice and is never inside a segment"
-    first = separators.argmax(axis=1)
     assert separators[np.arange(rows), lengths - 1].all()
-    assert (first >= 2).all(), "A is empty"
-    assert (lengths - 1 - first >= 2).all(), "B is empty"
-    assert (types == ((column > first[:, None]) & (mask == 1))).all()
+    assert not separators[:, 1].any(), "A is empty"
+    assert not (separators[:, 1:] & separators[:, :-1]).any(), "B, or a document's part, is empty"
+    if "next_sentence_labels" in columns:
+        assert (separators.sum(axis=1) == 2).all(), "[SEP] stands twice and is never inside a segment"
+        first = separators.argmax(axis=1)
+        assert (types == ((column > first[:, None]) & (mask == 1))).all()
+        labels = columns["next_sentence_labels"]
+        assert labels.shape == (rows, 1)
+        assert np.isin(labels, [0, 1]).all()
+    else:
+        assert not types.any()
 
     counts = used.sum(axis=1)
     assert (used == (np.arange(slots) < counts[:, None])).all(), "weights are 1...10...0"
     assert ((columns["masked_lm_weights"] == 0) | used).all()
     assert (positions[~used] == 0).all()
     assert (originals[~used] == 0).all()
-    assert counts.tolist() == [min(slots, max(1, round(masked_lm_prob * n))) for n in lengths.tolist()]
+    budgets = np.array([min(slots, max(1, round(masked_lm_prob * n))) for n in lengths.tolist()])
+    if masking == "token":
+        assert (counts == budgets).all()
+    else:
+        assert (counts >= 1).all()
+        assert (counts <= budgets).all()
     assert (np.diff(positions, axis=1)[used[:, 1:]] > 0).all(), "positions ascend"
     row = np.nonzero(used)[0]
     assert not separators[row, positions[used]].any()
@@ -74,6 +92,15 @@ def check_exact_invariants(
     inside = (mask == 1) & ~separators & (column > 0)
     special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id]
     assert not np.isin(restored[inside], special).any()
-    labels = columns["next_sentence_labels"]
-    assert labels.shape == (rows, 1)
-    assert np.isin(labels, [0, 1]).all()
+    if masking != "token":
+        _check_words(inside, vocabulary.is_continuation[restored], predicted, budgets)
+
+
+def _check_words(inside: np.ndarray, continues: np.ndarray, predicted: np.ndarray, budgets: np.ndarray) -> None:
+    """Words are predicted whole or not at all, but where all of an instance are longer than its budget."""
+    joined = np.zeros_like(inside)
+    joined[:, 1:] = continues[:, 1:] & inside[:, 1:] & inside[:, :-1]
+    cut = (joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1])).any(axis=1)
+    for row in np.flatnonzero(cut):
+        lengths = np.bincount(np.cumsum(inside[row] & ~joined[row])[inside[row]])[1:]
+        assert lengths.min() > budgets[row], "a word is predicted in part"

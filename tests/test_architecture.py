@@ -24,7 +24,9 @@ def test_imports_keep_the_law():
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("module", ["mlm_data", "pipelines.inspect_shards", "pipelines.make_pretraining_data"])
+@pytest.mark.parametrize(
+    "module", ["mlm_data", "pipelines.inspect_shards", "pipelines.fill_mask", "pipelines.make_pretraining_data"]
+)
 def test_nothing_heavy_is_imported_on_the_way(module):
     heavy = ["tensorflow", "keras", "matplotlib"]
     if module != "pipelines.make_pretraining_data":

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlm_data.examples import FEATURES, RecordError, decode_batch, decode_example, encode_batch, feature_values
+from mlm_data.examples import BERT_FEATURES, RecordError, decode_batch, decode_example, encode_batch, feature_values
 from mlm_data.examples.decoding import _EXAMPLE_CLASS
 from tests.datasets import make_settings, masked_batches, plain_batches
 from tests.making import random_documents
@@ -93,7 +93,7 @@ def test_records_of_ours_come_as_one_group_of_narrow_integers(feature_names, wid
     (batch, *_) = masked_batches(settings, plain_batches(settings, documents))
     encoded, expected = encode_batch(batch, feature_names), feature_values(batch)
     (group,) = decode_batch(encoded.data, encoded.offsets[:-1], encoded.offsets[1:]).groups
-    for feature in FEATURES:
+    for feature in BERT_FEATURES:
         column = group.columns[feature.name(feature_names)]
         assert column.tolist() == expected[feature.v2].tolist()
         assert column.dtype in (np.uint8, np.uint32, np.float32)

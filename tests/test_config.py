@@ -22,10 +22,20 @@ def test_flags_go_out_as_they_came_in():
         ({"dupe_factor": 0}, "--dupe_factor is 0; expected 1 or more"),
         ({"dupe_factor": "many"}, "dupe_factor is 'many'; expected int"),
         ({"dupe_factor": True}, "dupe_factor is True; expected int"),
-        ({"masking": "all"}, "--masking is 'all'; expected one of token"),
+        ({"masking": "all"}, "--masking is 'all'; expected one of token, whole_word, ngram, span, none"),
         ({"masked_lm_prob": 0.9}, "--masked_lm_prob is 0.9; expected above 0, up to 0.5"),
         ({"encoding": "utf-9"}, "--encoding is 'utf-9', which Python does not know"),
-        ({"max_seq_length": 16}, "--max_predictions_per_seq is 20 but --max_seq_length 16 leaves 13"),
+        ({"max_seq_length": 16, "max_predictions_per_seq": 20}, "is 20 but --max_seq_length 16 leaves 13"),
+        ({"max_seq_length": 16, "objective": "mlm", "max_predictions_per_seq": 15}, "--max_seq_length 16 leaves 14"),
+        ({"max_predictions_per_seq": -1}, "--max_predictions_per_seq is -1; expected auto or 1 and more"),
+        ({"mask_token_prob": 1.5}, "--mask_token_prob is 1.5; expected between 0 and 1"),
+        (
+            {"mask_token_prob": 0.5, "random_token_prob": 0.6},
+            "0.5 and --random_token_prob 0.6 are more than 1 together",
+        ),
+        ({"max_ngram_size": 0}, "--max_ngram_size is 0; expected between 1 and 100"),
+        ({"masking": "none", "masked_lm_prob": 0.3}, "leaves masking to the trainer, but --masked_lm_prob would tell"),
+        ({"masking": "none", "max_predictions_per_seq": 20}, "but --max_predictions_per_seq would tell"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )
@@ -43,6 +53,25 @@ def test_the_fingerprint_changes_with_what_decides_bytes_and_with_nothing_else()
     other = [{"random_seed": 1}, {"do_lower_case": False}, {"language": "de"}, {"limit": 5}, {"feature_names": "v1"}]
     assert {name(**flags) for flags in same} == {name()}
     assert len({name(), name(inputs=()), name(vocabulary="w"), *(name(**flags) for flags in other)}) == 3 + len(other)
+
+
+@pytest.mark.parametrize(
+    ("flags", "slots"),
+    [
+        ({}, 20),
+        ({"max_predictions_per_seq": "auto"}, 20),
+        ({"max_seq_length": 512}, 77),
+        ({"masked_lm_prob": 0.5}, 64),
+        ({"masking": "none"}, 0),
+        ({"masked_lm_prob": 0.07, "max_seq_length": 100}, 7),  # 0.07 * 100 is more than 7 to a computer
+        ({"max_seq_length": 512, "max_predictions_per_seq": 76}, 76),
+    ],
+)
+def test_mask_slots_follow_the_length_unless_they_are_given(flags, slots):
+    settings = Settings.from_flags(flags)
+    assert settings.masking.max_predictions_per_seq == settings.to_flags()["max_predictions_per_seq"] == slots
+    explicit = Settings.from_flags({**flags, "max_predictions_per_seq": slots})
+    assert dataset_fingerprint(explicit, "v", ()) == dataset_fingerprint(settings, "v", ())
 
 
 def test_settings_are_frozen():

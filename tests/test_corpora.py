@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import bz2
-import fnmatch
 import gzip
-import io
 import lzma
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 import zstandard
@@ -23,7 +19,8 @@ from mlm_data.config import CorporaSettings, SettingsError
 from mlm_data.corpora import InputFile, InputSpec, parse_input, plan_inputs, read_documents
 from mlm_data.corpora.detection import format_by_content
 from mlm_data.records import Document, Layout, Reason, Rejection, Repair
-from mlm_data.storage import FileStat, LocalStorage
+from mlm_data.storage import LocalStorage
+from tests.making import Memory
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SAMPLES = Path(__file__).parents[1] / "samples" / "corpus"
@@ -35,31 +32,6 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".zst": lambda data: zstandard.ZstdCompressor().compress(data),
 }
 FORMATS = ("text", "paragraphs", "lines", "sentences")
-
-
-@dataclass
-class Memory(LocalStorage):
-    """Files in memory, which come in pieces of at most so many bytes."""
-
-    files: dict[str, bytes]
-    piece: int = 1 << 20
-    sizes: dict[str, int] = field(default_factory=dict)
-
-    def match(self, pattern: str) -> list[FileStat]:
-        names = sorted(fnmatch.filter(self.files, pattern))
-        return [FileStat(name, self.sizes.get(name, len(self.files[name])), 0.0) for name in names]
-
-    def open_for_reading(self, path: str) -> BinaryIO:
-        return Pieces(self.files[path], self.piece)
-
-
-class Pieces(io.BytesIO):
-    def __init__(self, content: bytes, piece: int) -> None:
-        super().__init__(content)
-        self.piece = piece
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(min(size, self.piece) if size is not None and size > 1000 else size)
 
 
 def read(content: bytes, input_format: str = "text", name: str = "f", piece: int = 1 << 20, **flags: object):

@@ -10,7 +10,7 @@ import pytest
 
 from mlm_data.config import Settings, section_types
 from mlm_data.dataset_card import MEANINGS, render_card
-from mlm_data.examples import FEATURES, decode_example, encode_batch
+from mlm_data.examples import FEATURES, decode_example, encode_batch, features_of
 from pipelines.command_line import FlagParser
 from tests.finished import finished_dataset, masked_batch
 
@@ -21,13 +21,13 @@ def code_blocks(card: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", card, re.DOTALL)
 
 
-@pytest.mark.parametrize("flags", [{}, UNUSUAL])
+@pytest.mark.parametrize("flags", [{}, UNUSUAL, {"objective": "mlm"}, {"masking": "none"}])
 def test_python_in_it_compiles_and_parses_these_records(flags):
     dataset = finished_dataset(**flags)
     blocks = code_blocks(render_card(*dataset.parts), "python")
     trees = [ast.parse(block) for block in blocks]
-    assert len(trees) == (1 if flags else 2)
-    assert ('compression_type="GZIP"' in blocks[0]) == bool(flags)
+    assert len(trees) == (1 if "compression" in flags else 2)
+    assert ('compression_type="GZIP"' in blocks[0]) == ("compression" in flags)
 
     table = next(
         node.value for node in trees[0].body if isinstance(node, ast.Assign) and node.targets[0].id == "FEATURES"
@@ -36,12 +36,13 @@ def test_python_in_it_compiles_and_parses_these_records(flags):
         key.value: (call.args[0].elts[0].value, call.args[1].attr)
         for key, call in zip(table.keys, table.values, strict=True)
     }
-    encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names)
+    features = features_of(dataset.manifest.objective, dataset.manifest.masking)
+    encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
     record = decode_example(encoded.data[: encoded.offsets[1]])
     assert parsed == {name: (len(values), values.dtype.name) for name, values in record.items()}
 
 
-@pytest.mark.parametrize("flags", [{}, UNUSUAL])
+@pytest.mark.parametrize("flags", [{}, UNUSUAL, {"objective": "sop"}, {"objective": "mlm"}])
 def test_model_garden_is_told_what_the_manifest_says(flags):
     dataset = finished_dataset(**flags)
     (block,) = code_blocks(render_card(*dataset.parts), "yaml")
@@ -49,10 +50,13 @@ def test_model_garden_is_told_what_the_manifest_says(flags):
     _, _, train = block.partition("train_data:\n")
     fields = dict(line.strip().split(": ") for line in train.partition("validation_data:")[0].strip().splitlines())
     assert fields["input_path"] == dataset.manifest.shards["train"][0].name.replace("00000-of-00004", "*")
-    assert fields["file_type"] == ("tfrecord_compressed" if flags else "tfrecord")
+    assert fields["file_type"] == ("tfrecord_compressed" if flags == UNUSUAL else "tfrecord")
     assert fields["seq_length"] == str(dataset.manifest.max_seq_length)
     assert fields["max_predictions_per_seq"] == str(dataset.manifest.max_predictions_per_seq)
-    assert fields["use_v2_feature_names"] == ("false" if flags else "true")
+    assert fields["use_v2_feature_names"] == ("false" if flags == UNUSUAL else "true")
+    has_labels = flags.get("objective") != "mlm"
+    assert fields["use_next_sentence_label"] == ("true" if has_labels else "false")
+    assert ("cls_heads: []" in block) != has_labels
 
 
 @pytest.mark.parametrize("flags", [{}, {**UNUSUAL, "do_lower_case": False, "masked_lm_prob": 0.25, "language": "de"}])
@@ -79,3 +83,26 @@ def test_card_says_what_labels_mean_and_how_much_there_is():
     assert {feature.v2 for feature in FEATURES} == set(MEANINGS)
     rows = [line.count("|") for line in card.splitlines() if line.startswith("|")]
     assert set(rows) == {4}
+
+
+def test_card_leaves_masking_to_the_trainer():
+    card = render_card(*finished_dataset(masking="none", objective="mlm").parts)
+    assert "`input_word_starts` | int64 [128] |" in card
+    assert "No token is masked" in card
+    assert "packed anew each time" in " ".join(card.split())
+    assert not code_blocks(card, "yaml")
+    for word in ("predicted", "masked_lm", "some tokens masked", "[MASK]"):
+        assert word not in card
+
+
+def test_card_speaks_of_its_own_objective():
+    swapped = render_card(*finished_dataset(objective="sop").parts)
+    assert "- 1: swapped: A follows B in its document\n" in swapped
+    assert "the polarity of google-research/albert." in swapped
+    assert "| - swapped pairs (label 1) | 50.00% | 50% |" in swapped
+    alone = render_card(*finished_dataset(objective="mlm", mlm_packing="doc_sentences").parts)
+    assert "There are no labels" in alone
+    assert "never of two documents in one" in " ".join(alone.split())
+    for card in (swapped, alone):
+        assert "random pair" not in card
+        assert "no partner" not in card

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from mlm_data.config import MaskingSettings, PairingSettings
-from mlm_data.examples import FEATURES, RecordError, encode_batch, feature_values
+from mlm_data.examples import FEATURES, RecordError, encode_batch, feature_values, features_of
 from mlm_data.examples.decoding import _EXAMPLE_CLASS
 from mlm_data.inspection import (
     BERT_LABEL_MEANINGS,
@@ -28,8 +28,8 @@ from mlm_data.inspection import (
 )
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
-from mlm_data.records import EncodedBatch
+from mlm_data.pairing import lay_end_to_end, make_segments
+from mlm_data.records import EncodedBatch, InstanceBatch
 from mlm_data.shards import write_shard
 from mlm_data.storage import LocalStorage
 from mlm_data.vocabulary import Vocabulary, join_pieces
@@ -86,26 +86,28 @@ def without(name: str) -> dict[str, list[Any]]:
     return {key: value for key, value in bert_values().items() if key != name}
 
 
-@pytest.mark.parametrize("feature_names", ["v1", "v2"])
-def test_our_own_records_tell_what_was_hidden(large_vocabulary, feature_names):
+@pytest.mark.parametrize(("feature_names", "objective"), [("v1", "nsp"), ("v2", "nsp"), ("v2", "mlm")])
+def test_our_own_records_tell_what_was_hidden(large_vocabulary, feature_names, objective):
     corpus = lay_end_to_end(random_documents(30, (2, 9), (1, 30)))
     rng = np.random.default_rng(1)
-    pairs = make_nsp_pairs(corpus, PairingSettings(max_seq_length=64), rng)
-    plain = gather_instances(corpus, pairs, large_vocabulary, 64)
+    settings = PairingSettings(objective=objective, max_seq_length=64)
+    segments = make_segments(corpus, settings, large_vocabulary.sep_id, rng)
+    plain = gather_instances(segments, large_vocabulary, 64)
     masked = mask_tokens(plain, MaskingSettings(max_predictions_per_seq=9), large_vocabulary, rng)
-    encoded, values = encode_batch(masked, feature_names), feature_values(masked)
+    features, values = features_of(objective, "token"), feature_values(masked)
+    encoded = encode_batch(masked, feature_names, features)
     kinds = set()
     for row, (start, end) in enumerate(zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)):
         instance = read_instance(encoded.data[start:end])
         assert instance.feature_names == feature_names
-        assert instance.feature_values() == {name: column[row].tolist() for name, column in values.items()}
+        assert instance.feature_values() == {feature.v2: values[feature.v2][row].tolist() for feature in features}
 
         said = describe(instance, large_vocabulary)
         before = [large_vocabulary.pieces[token] for token in plain.input_word_ids[row]]
         a_length, length = plain.a_lengths[row], plain.lengths[row]
         assert said.text_a == join_pieces(before[1 : a_length - 1])
         assert said.text_b == join_pieces(before[a_length : length - 1])
-        assert said.label_meaning == BERT_LABEL_MEANINGS[str(pairs.labels[row])]
+        assert said.label_meaning == (BERT_LABEL_MEANINGS[str(segments.labels[row])] if objective == "nsp" else None)
         assert len(said.predictions) == masked.masked_lm_counts[row]
         for item in said.predictions:
             assert item.original == before[item.position]
@@ -137,8 +139,39 @@ def test_records_of_other_makers_are_read(vocabulary, changes, label, prediction
 def test_a_record_may_have_one_segment_and_no_padding(vocabulary):
     values = bert_values() | {"segment_ids": [0] * 12, "input_mask": [1] * 12}
     values["input_ids"] = values["input_ids"][:12]
-    said = describe(read_instance(example(values)), vocabulary)
+    without_label = {name: items for name, items in values.items() if name != "next_sentence_labels"}
+    said = describe(read_instance(example(without_label)), vocabulary)
     assert (said.text_a, said.text_b) == ("the unending river . [SEP] unending flows .", "")
+    console = Console(file=io.StringIO(), width=76, color_system=None)
+    print_record(console, Record(Shard("x.tfrecord"), 0, read_instance(example(without_label))), said)
+    printed = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert printed[2:5] == [
+        "12 of 12 tokens, one segment, 3 of 4 predictions",
+        "no label",
+        "text  the un[##ending→MASK] [river→stone] . [SEP] unending [flows=kept] .",
+    ]
+
+
+@pytest.mark.parametrize("feature_names", ["v1", "v2"])
+def test_a_record_without_masks_says_where_words_begin(vocabulary, feature_names):
+    rows = np.array([ids("[CLS] the un ##ending [SEP] ##ending river [SEP]", 10)], np.int32)
+    none = np.zeros((1, 0), np.int32)
+    lengths = (np.array([8], np.int32), np.array([5], np.int32))
+    plain = InstanceBatch(rows, *lengths, none, none, np.zeros(1, np.int32), np.ones(1, np.int64))
+    marked = mask_tokens(plain, MaskingSettings(masking="none"), vocabulary, np.random.default_rng(0))
+    instance = read_instance(encode_batch(marked, feature_names, features_of("nsp", "none")).data)
+    assert instance.feature_values() == {
+        "input_word_ids": rows[0].tolist(),
+        "input_mask": [1] * 8 + [0] * 2,
+        "input_type_ids": [0] * 5 + [1] * 3 + [0] * 2,
+        "input_word_starts": [0, 1, 1, 0, 0, 1, 1, 0, 0, 0],
+        "next_sentence_labels": [1],
+    }
+    said = describe(instance, vocabulary)
+    assert (said.text_a, said.text_b, said.predictions) == ("the unending", "##ending river", ())
+    console = Console(file=io.StringIO(), width=76, color_system=None)
+    print_record(console, Record(Shard("x.tfrecord"), 0, instance), said)
+    assert "8 of 10 tokens, |A| 3, |B| 2, not masked" in console.file.getvalue()
 
 
 def test_without_a_vocabulary_ids_are_shown():

@@ -21,12 +21,15 @@ from sklearn.metrics import roc_auc_score
 
 from mlm_data.config import Settings
 from mlm_data.corpora import plan_inputs
+from mlm_data.examples import decode_example
 from mlm_data.manifest import Manifest
 from mlm_data.records import TokenizedDocument
+from mlm_data.shards import read_records
 from mlm_data.storage import LocalStorage
 from mlm_data.transforms.file_shuffle import StoreTokens
 from mlm_data.transforms.prepare import Preparer
 from mlm_data.vocabulary import Vocabulary
+from pipelines.inspect_shards import main as inspect_shards
 from pipelines.make_pretraining_data import main
 from tests.invariants import check_exact_invariants, read_columns, read_manifest, read_vocabulary
 
@@ -75,6 +78,42 @@ def test_every_record_keeps_the_exact_invariants(sample):
     check_exact_invariants(columns, read_vocabulary(sample), masked_lm_prob=0.15, slots=20)
 
 
+@pytest.mark.parametrize("masking", ["whole_word", "ngram", "span"])
+def test_words_are_masked_whole(tmp_path, masking):
+    flags = ("--dupe_factor=1", f"--masking={masking}", "--masked_lm_prob=0.3", "--max_seq_length=64")
+    assert run(tmp_path / "out", *flags) == 0
+    manifest, vocabulary = read_manifest(tmp_path / "out"), read_vocabulary(tmp_path / "out")
+    assert (manifest.masking, manifest.max_predictions_per_seq) == (masking, 20)
+    columns = read_columns(tmp_path / "out", shard_names(tmp_path / "out"))
+    check_exact_invariants(columns, vocabulary, masked_lm_prob=0.3, slots=20, masking=masking)
+    settings = json.loads((tmp_path / "out" / "config.json").read_text())["settings"]
+    assert settings["max_predictions_per_seq"] == 20
+    assert "whole words" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_records_without_masks_hold_the_text_as_it_is(tmp_path, sample, capsys):
+    assert run(tmp_path / "out", "--dupe_factor=3", "--masking=none", "--compression=gzip", "--feature_names=v1") == 0
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.masking, manifest.max_predictions_per_seq) == ("none", 0)
+    records = [
+        decode_example(record)
+        for name in shard_names(tmp_path / "out")
+        for record in read_records(LocalStorage(), str(tmp_path / "out" / name))
+    ]
+    names = {"input_ids", "input_mask", "segment_ids", "input_word_starts", "next_sentence_labels"}
+    assert all(record.keys() == names for record in records)
+    # The pairs are those of a masked dataset with the tokens put back.
+    masked = read_columns(sample, shard_names(sample))
+    rows, slots = np.nonzero(masked["masked_lm_weights"])
+    masked["input_word_ids"][rows, masked["masked_lm_positions"][rows, slots]] = masked["masked_lm_ids"][rows, slots]
+    assert np.array_equal(masked["input_word_ids"], np.stack([record["input_ids"] for record in records]))
+    printed = capsys.readouterr().out
+    assert "not masked" in printed
+    assert "redicted" not in printed
+    assert inspect_shards([str(tmp_path / "out"), "--limit=1"]) == 0
+    assert "MASK" not in capsys.readouterr().out
+
+
 def test_labels_say_whether_b_follows_a_in_one_document(sample):
     settings = Settings.from_flags(json.loads((sample / "config.json").read_text())["settings"])
     texts = ["".join(map(chr, document.ids)) for document in tokenize_again(settings)]
@@ -89,6 +128,40 @@ def test_labels_say_whether_b_follows_a_in_one_document(sample):
     assert abs(seen[0] - seen[1]) <= 3  # one a shard, of an odd number
 
 
+@pytest.fixture(scope="module", params=["sop", "mlm", "mlm --mlm_packing=doc_sentences"])
+def other_sample(request, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("other") / "out"
+    assert run(output, "--dupe_factor=2", *f"--objective={request.param}".split()) == 0
+    return output
+
+
+def test_every_objective_keeps_the_exact_invariants_and_the_text(other_sample):
+    manifest, vocabulary = read_manifest(other_sample), read_vocabulary(other_sample)
+    columns = read_columns(other_sample, shard_names(other_sample))
+    check_exact_invariants(columns, vocabulary, masked_lm_prob=0.15, slots=20)
+    settings = Settings.from_flags(json.loads((other_sample / "config.json").read_text())["settings"])
+    documents = tokenize_again(settings)
+    texts = ["".join(map(chr, document.ids)) for document in documents]
+    if manifest.objective == "sop":
+        check_swapped(columns, texts)
+        return
+    separator = chr(vocabulary.sep_id)
+    instances = [a for a, _, _ in segments(columns)]
+    if settings.pairing.mlm_packing == "doc_sentences":
+        assert not any(separator in instance for instance in instances)
+    parts = [part for instance in instances for part in instance.split(separator)]
+    assert all(any(part in text for text in texts) for part in parts)
+    assert sorted("".join(parts)) == sorted("".join(texts) * 2)
+
+
+def check_swapped(columns: dict[str, np.ndarray], texts: list[str]) -> None:
+    """Labels tell which of two segments of one document comes first."""
+    for a, b, label in segments(columns):
+        first, second = (b, a) if label else (a, b)
+        assert any(second in text.partition(first)[2] for text in texts)
+    assert abs(2 * columns["next_sentence_labels"].sum() - len(columns["input_word_ids"])) <= 2
+
+
 def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
     """The documents of a run, through the rooms alone."""
     storage = LocalStorage()
@@ -98,12 +171,13 @@ def tokenize_again(settings: Settings) -> list[TokenizedDocument]:
 
 
 def segments(columns: dict[str, np.ndarray]):
-    """A and B before masking, as strings of one character a token, and the label."""
+    """A and B before masking, as strings of one character a token, and the label, 0 where there is none."""
+    labels = columns.get("next_sentence_labels", np.zeros((len(columns["input_word_ids"]), 1), np.int64))
     ids = columns["input_word_ids"].copy()
     used = columns["masked_lm_weights"] == 1
     ids[np.nonzero(used)[0], columns["masked_lm_positions"][used]] = columns["masked_lm_ids"][used]
     lengths, b_lengths = columns["input_mask"].sum(axis=1), columns["input_type_ids"].sum(axis=1)
-    for row, length, b_length, (label,) in zip(ids, lengths, b_lengths, columns["next_sentence_labels"], strict=True):
+    for row, length, b_length, (label,) in zip(ids, lengths, b_lengths, labels, strict=True):
         a, b = row[1 : length - b_length - 1], row[length - b_length : length - 1]
         yield "".join(map(chr, a)), "".join(map(chr, b)), int(label)
 
@@ -121,7 +195,7 @@ def test_the_engines_shuffle_gives_the_bytes_of_the_one_by_files(sample, tmp_pat
 
 def test_tokens_that_were_kept_are_taken_for_another_dataset(sample, tmp_path, capsys, monkeypatch):
     tokens = f"--tokens_dir={tmp_path / 'tokens'}"
-    assert run(tmp_path / "long", "--max_seq_length=512", "--max_predictions_per_seq=77", tokens) == 0
+    assert run(tmp_path / "long", "--max_seq_length=512", tokens) == 0
     assert "taking them from there" not in capsys.readouterr().err
     monkeypatch.setattr(Preparer, "prepare", None)  # nothing is tokenized again
     assert run(tmp_path / "out", "--dupe_factor=3", tokens) == 0
@@ -258,7 +332,17 @@ def test_bad_files_are_rejected_by_name_and_the_run_goes_on(tmp_path, capsys):
 
 def test_one_document_is_too_few_for_next_sentence_prediction(tmp_path, capsys):
     assert run(tmp_path / "out", "--limit=1", inputs=[f"{SAMPLES}/articles/*.txt"]) == 1
-    assert "needs at least two documents" in " ".join(capsys.readouterr().err.split())
+    assert "Objective nsp needs at least two documents" in " ".join(capsys.readouterr().err.split())
+    assert run(tmp_path / "sop", "--objective=sop", "--limit=1", inputs=[f"{SAMPLES}/articles/*.txt"]) == 0
+
+
+def test_one_sentence_is_enough_to_hide_tokens_in(tmp_path, capsys):
+    (tmp_path / "one.txt").write_text("A document of one sentence.\n")
+    assert run(tmp_path / "sop", "--objective=sop", inputs=[f"{tmp_path}/one.txt"]) == 1
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "1 single_sentence. Objective sop needs a document of at least two sentences" in printed
+    assert run(tmp_path / "mlm", "--objective=mlm", "--dupe_factor=1", inputs=[f"{tmp_path}/one.txt"]) == 0
+    assert [shard.records for shard in read_manifest(tmp_path / "mlm").shards["train"]] == [1]
 
 
 def test_an_empty_validation_split_is_not_passed_over(tmp_path, capsys):
@@ -273,7 +357,7 @@ def test_an_empty_validation_split_is_not_passed_over(tmp_path, capsys):
         (["--vocab_file=nowhere.txt"], "nowhere.txt"),
         (["--max_seq_lenght=64"], "did you mean --max_seq_length?"),
         (["--output_dir=/proc/out"], "cannot be written to"),
-        (["--max_seq_length=20"], "lower the first or raise the second"),
+        (["--max_predictions_per_seq=126"], "lower the first or raise the second"),
         (["--language=english"], "english"),
     ],
 )

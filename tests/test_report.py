@@ -118,13 +118,30 @@ def test_same_bytes_in_any_process():
     ("made", "pictures"),
     [
         ({"documents": 2, "shards": 1, "dupe_factor": 1}, 6),
-        ({"documents": 20, "max_seq_length": 512, "max_predictions_per_seq": 76}, 6),
+        ({"documents": 20, "max_seq_length": 512, "masking": "whole_word"}, 6),
         ({"documents": 40, "max_seq_length": 16, "max_predictions_per_seq": 1, "compression": "gzip"}, 6),
     ],
 )
 def test_all_sizes_can_be_shown(made, pictures):
     page = parse(render_report(*finished_dataset(**made).parts))
     assert len(list(page.iter("figure"))) == pictures
+
+
+@pytest.mark.parametrize(("objective", "pictures"), [("sop", 6), ("mlm", 4)])
+def test_report_speaks_of_its_own_objective(objective, pictures):
+    html = render_report(*finished_dataset(objective=objective).parts)
+    page = parse(html)
+    assert len(list(page.iter("figure"))) == pictures
+    assert ("swapped pairs (label 1)" in cells(page)) == (objective == "sop")
+    assert ("[SEP] between documents" in cells(page)) == (objective == "mlm")
+    assert "andom pair" not in html
+    assert ("abel" in html.partition("<details>")[0].replace("aria-label", "")) == (objective == "sop")
+
+
+def test_without_masks_nothing_is_said_of_them():
+    html = render_report(*finished_dataset(masking="none").parts)
+    assert len(list(parse(html).iter("figure"))) == 4
+    assert "redicted" not in html.partition("<details>")[0]
 
 
 def test_what_is_not_there_is_not_shown(finished):
@@ -156,21 +173,33 @@ def test_thousands_of_shards_fit_in_one_picture(finished):
     assert size(5120) < size(128) + 8000
 
 
-def test_expectations_are_those_of_the_instances():
-    settings = finished_dataset(short_seq_prob=0.5).settings
+@pytest.mark.parametrize("flags", [{"short_seq_prob": 0.5}, {"objective": "mlm"}])
+def test_expectations_are_those_of_the_instances(flags):
+    settings = finished_dataset(**flags).settings
     batch = masked_batch(settings, documents=400, seed=5)
-    statistics = InstanceStatistics.of(batch, VOCABULARY.mask_id)
+    statistics = InstanceStatistics.of(batch, VOCABULARY)
     assert expected_predictions(statistics, settings.masking).tolist() == statistics.predictions.tolist()
 
     column = np.arange(128)
-    rows = np.arange(len(batch))
-    candidates = (column > 0) & (column < batch.lengths[:, None] - 1)
-    candidates[rows, batch.a_lengths - 1] = False
-    shares = candidates * (batch.masked_lm_counts / (batch.lengths - 3))[:, None]
+    candidates = (column > 0) & (column < batch.lengths[:, None]) & (batch.input_word_ids != VOCABULARY.sep_id)
+    assert statistics.candidates.tolist() == candidates.sum(axis=0).tolist()
+    shares = candidates * (batch.masked_lm_counts / candidates.sum(axis=1))[:, None]
     used = candidates.any(axis=0)
     exact = shares.sum(axis=0)[used] / candidates.sum(axis=0)[used]
     np.testing.assert_allclose(expected_rates(statistics, settings.masking)[used], exact, atol=0.0002)
     assert selection_rates(statistics, settings.masking).outside <= 2
+
+
+def test_tokens_that_are_chosen_together_do_not_look_like_a_preference():
+    settings = finished_dataset(max_seq_length=512, masking="span").settings
+    statistics = InstanceStatistics.of(masked_batch(settings, documents=1500, seed=6), VOCABULARY)
+    assert selection_rates(statistics, settings.masking).outside <= 2
+
+
+def test_shares_of_replacements_are_told_as_they_were_asked_for():
+    page = parse(render_report(*finished_dataset(mask_token_prob=0.7, random_token_prob=0.125).parts))
+    asked = [cells(page)[label][-1] for label in ("now [MASK]", "now another token", "as they were")]
+    assert asked == ["70%", "12.5%", "17.5%"]
 
 
 def test_what_is_wrong_is_said(finished, html):

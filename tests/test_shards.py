@@ -53,7 +53,7 @@ def read_in_batches(reader: ShardReader) -> list[bytes]:
 
 @pytest.mark.parametrize("bytes_per_batch", [1, 7, 100, 1000])
 def test_records_may_be_cut_by_the_end_of_a_batch(tmp_path, monkeypatch, bytes_per_batch):
-    monkeypatch.setattr("mlm_data.shards._BYTES_PER_BATCH", bytes_per_batch)
+    monkeypatch.setattr("mlm_data.shards.reading._BYTES_PER_BATCH", bytes_per_batch)
     records = [bytes([number]) * (number % 90) for number in range(256)]
     shard = write_shard(STORAGE, str(tmp_path), "x.tfrecord", [encoded(records)])
     reader = ShardReader(STORAGE, str(tmp_path / "x.tfrecord"))

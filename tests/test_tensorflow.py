@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from mlm_data.examples import FEATURES, Width, decode_batch, encode_batch, feature_values
+from mlm_data.examples import BERT_FEATURES, Width, decode_batch, encode_batch, feature_values, features_of
 from mlm_data.records import InstanceBatch
 from mlm_data.shards import ShardReader, write_shard
 from mlm_data.storage import LocalStorage
@@ -34,15 +34,26 @@ def batch() -> InstanceBatch:
         masked_lm_ids=(10 ** rng.uniform(0, 5, (rows, slots))).astype(np.int32),
         masked_lm_counts=rng.integers(1, slots + 1, rows).astype(np.int32),
         next_sentence_labels=rng.integers(0, 2, rows),
+        input_word_starts=rng.random((rows, width)) < 0.7,
     )
 
 
-@pytest.mark.parametrize("feature_names", ["v1", "v2"])
-def test_records_are_what_tensorflow_serializes(tf, batch, feature_names):
-    values, encoded = feature_values(batch), encode_batch(batch, feature_names)
+@pytest.mark.parametrize(
+    ("feature_names", "objective", "masking"),
+    [
+        ("v1", "nsp", "token"),
+        ("v2", "nsp", "token"),
+        ("v2", "mlm", "token"),
+        ("v1", "sop", "none"),
+        ("v2", "mlm", "none"),
+    ],
+)
+def test_records_are_what_tensorflow_serializes(tf, batch, feature_names, objective, masking):
+    present = features_of(objective, masking)
+    values, encoded = feature_values(batch), encode_batch(batch, feature_names, present)
     for row in range(len(batch)):
         features = {}
-        for feature in FEATURES:
+        for feature in present:
             column = values[feature.v2][row].tolist()
             kind = (
                 {"int64_list": tf.train.Int64List(value=column)}
@@ -61,12 +72,12 @@ def test_files_are_read_by_tf_data_and_parse_example(tf, batch, tmp_path, compre
     write_shard(LocalStorage(), str(tmp_path), name, [encode_batch(batch)] * 2, compression)
     schema = {
         feature.v2: tf.io.FixedLenFeature([WIDTHS[feature.width]], tf.dtypes.as_dtype(feature.dtype))
-        for feature in FEATURES
+        for feature in BERT_FEATURES
     }
     files = tf.data.TFRecordDataset(str(tmp_path / name), compression_type="GZIP" if compression == "gzip" else "")
     parsed = list(files.batch(len(batch)).map(lambda records: tf.io.parse_example(records, schema)))
     assert len(parsed) == 2
-    for feature in FEATURES:
+    for feature in BERT_FEATURES:
         assert (parsed[1][feature.v2].numpy() == feature_values(batch)[feature.v2]).all()
 
 
@@ -75,7 +86,7 @@ def test_records_tensorflow_writes_are_decoded_in_batches(tf, batch, tmp_path):
     with tf.io.TFRecordWriter(path) as writer:
         for row in range(len(batch)):
             example = tf.train.Example()
-            for feature in FEATURES:
+            for feature in BERT_FEATURES:
                 kind = example.features.feature[feature.v1]
                 kind = kind.float_list if feature.dtype == "float32" else kind.int64_list
                 kind.value.extend(values[feature.v2][row].tolist())
@@ -83,6 +94,6 @@ def test_records_tensorflow_writes_are_decoded_in_batches(tf, batch, tmp_path):
     (framed,) = ShardReader(LocalStorage(), path).batches()
     decoded = decode_batch(framed.data, framed.starts, framed.ends)
     for group in decoded.groups:
-        for feature in FEATURES:
+        for feature in BERT_FEATURES:
             assert (group.columns[feature.v1] == values[feature.v2][group.rows]).all()
     assert sum(len(group.rows) for group in decoded.groups) == len(batch)

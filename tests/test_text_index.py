@@ -59,7 +59,7 @@ def unmasked(documents: list[TokenizedDocument], pairing: PairingSettings, seed:
     """The pairs of some documents, before masking, and how many were left out."""
     corpus = lay_end_to_end(documents)
     pairs = make_nsp_pairs(corpus, pairing, chance.generator(seed, "pair"))
-    values = feature_values(gather_instances(corpus, pairs, VOCABULARY, pairing.max_seq_length))
+    values = feature_values(gather_instances(pairs, VOCABULARY, pairing.max_seq_length))
     text = {name: column for name, column in values.items() if "masked" not in name}
     return Instances(text, Traits.of(VOCABULARY)), pairs.left_out
 

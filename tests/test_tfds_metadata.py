@@ -6,15 +6,24 @@ import json
 
 import pytest
 
-from mlm_data.examples import decode_example, encode_batch
+from mlm_data.examples import decode_example, encode_batch, features_of
 from mlm_data.tfds_metadata import is_readable, render_dataset_info, render_features
 from tests.finished import finished_dataset, masked_batch
 
 
-@pytest.mark.parametrize("flags", [{}, {"feature_names": "v1", "max_seq_length": 64, "max_predictions_per_seq": 10}])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"feature_names": "v1", "max_seq_length": 64, "max_predictions_per_seq": 10},
+        {"objective": "mlm"},
+        {"masking": "none"},
+    ],
+)
 def test_features_are_those_of_a_record(flags):
     dataset = finished_dataset(**flags)
-    encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names)
+    features = features_of(dataset.manifest.objective, dataset.manifest.masking)
+    encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
     record = decode_example(encoded.data[: encoded.offsets[1]])
     tensors = json.loads(render_features(dataset.manifest))["content"]["features"]
     described = {

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlm_data.config import Settings, ShardsSettings
+from mlm_data.corpora import FileRange, InputFile, cut_files
 from mlm_data.records import Document, Reason, Rejection, Repair, TokenizedDocument
 from mlm_data.shards import read_records
 from mlm_data.storage import LocalStorage, Storage
 from mlm_data.transforms import coders
 from mlm_data.transforms.build import ShardBuilder, build_group, select_documents
 from mlm_data.transforms.failures import RunFailedError, failure_message
-from mlm_data.transforms.planning import Bucket, CorpusMeter, ShardPlan, merge_sizes, plan_shards
+from mlm_data.transforms.file_shuffle import PrepareTask, StoredTask, plan_tasks
+from mlm_data.transforms.planning import Bucket, CorpusMeter, CorpusSize, ShardPlan, merge_sizes, plan_shards
 from mlm_data.transforms.progress import ProgressHandler, Stage, report, report_reading
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
@@ -117,17 +119,40 @@ def test_the_plan_follows_from_content_and_refuses_too_many_failures():
         plan_shards(whole, ShardsSettings(max_error_rate=0.005))
 
 
+@given(st.lists(st.integers(0, 10**9), max_size=20), st.sampled_from([1, 100, 10_000]))
+def test_tasks_are_of_some_megabytes_and_hold_every_range_once(sizes, times):
+    files = [InputFile(str(i), size * times, 0.0, "lines", detected=False) for i, size in enumerate(sizes)]
+    ranges = cut_files(files, 16_000_000 * times)
+    tasks = plan_tasks(ranges)
+    assert [file_range for task in tasks for file_range in task.ranges] == ranges
+    total = sum(file.size for file in files)
+    assert len(tasks) <= max(257, 1 + total // 64_000_000)
+    for task in tasks[:-1]:
+        assert task.size >= 8_000_000
+        assert sum(file_range.size for file_range in task.ranges[:-1]) < max(8_000_000, min(64_000_000, total // 256))
+
+
+def test_the_mark_of_a_task_is_that_of_its_ranges():
+    file = InputFile("f", 300, 1.5, "lines", detected=False)
+    task = PrepareTask("t", (FileRange(file, 0, 100), FileRange(file, 100, 200)))
+    stored = StoredTask(("t-0",), CorpusSize(documents={"train": 2}), (Rejection(Reason.EMPTY, "f", 0),))
+    assert StoredTask.from_json(stored.to_json(task), task) == stored
+    for other in (FileRange(file, 100, 201), FileRange(InputFile("f", 300, 2.5, "lines", detected=False), 100, 200)):
+        assert StoredTask.from_json(stored.to_json(task), PrepareTask("t", (task.ranges[0], other))) is None
+
+
 def test_equal_documents_and_lone_sentences_are_rejected_and_order_does_not_matter():
     rng = np.random.default_rng(0)
     documents = [tokenized("b", [5, 5], rng), tokenized("a", [4], rng), tokenized("c", [5, 5], rng)]
     copies = [TokenizedDocument(d.key, "copy", 0, d.ids, d.sentence_offsets) for d in documents[:1]]
-    kept, rejections = select_documents([*copies, *documents])
+    kept, rejections = select_documents([*copies, *documents], 2)
     assert [document.source for document in kept] == ["b", "c"]
     assert [(rejection.reason, rejection.source) for rejection in rejections] == [
         (Reason.SINGLE_SENTENCE, "a"),
         (Reason.DUPLICATE, "copy"),
     ]
-    assert select_documents([*reversed(documents), *copies])[0] == kept
+    assert select_documents([*reversed(documents), *copies], 2)[0] == kept
+    assert [document.source for document in select_documents(documents, 1)[0]] == ["a", "b", "c"]
 
 
 def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp_path):

@@ -83,7 +83,8 @@ def swap_segments(batch: InstanceBatch) -> InstanceBatch:
 def true_pairs(batch: InstanceBatch) -> InstanceBatch:
     """The pairs of label 0, the first half of them given label 1."""
     kept = np.flatnonzero(batch.next_sentence_labels == 0)
-    values = {field.name: getattr(batch, field.name)[kept] for field in dataclasses.fields(batch)}
+    present = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    values = {name: value[kept] for name, value in present.items() if value is not None}
     return InstanceBatch(**values | {"next_sentence_labels": (np.arange(len(kept)) < len(kept) // 2).astype(np.int64)})
 
 

@@ -16,7 +16,6 @@ from mlm_data.shards import shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.validation import verify
 from tests.datasets import (
-    MASK,
     STORAGE,
     VOCABULARY,
     Dataset,
@@ -127,7 +126,7 @@ def test_another_vocabulary_of_the_same_size_is_caught(dataset, tmp_path):
 
 def write_statistics(dataset: Dataset, **changes: int) -> None:
     """What a run counts, by the code that counts it there."""
-    parts = [InstanceStatistics.of(batch, MASK) for batch in dataset.batches]
+    parts = [InstanceStatistics.of(batch, VOCABULARY) for batch in dataset.batches]
     documents = dataclasses.replace(
         DocumentStatistics.of(dataset.documents, VOCABULARY.unk_id), rejections={"duplicate": 3}
     ).to_json()

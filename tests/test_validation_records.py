@@ -211,7 +211,7 @@ def test_a_record_that_is_none_is_caught_and_placed(dataset):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"feature_names": "v1"}, {"max_seq_length": 128}, {"max_predictions_per_seq": 20}, {"label_meanings": {}}],
+    [{"feature_names": "v1"}, {"max_seq_length": 128}, {"max_predictions_per_seq": 20}, {"objective": "mlm"}],
 )
 def test_features_are_those_of_the_manifest(dataset, changes):
     dataset.write(**changes)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tokenizers
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from mlm_data.config import WordpieceSettings
@@ -55,6 +55,18 @@ def engines(kind, vocabulary) -> tuple[WordpieceTokenizer, WordpieceTokenizer]:
     return tuple(WordpieceTokenizer(vocabulary, settings, engine) for engine in ("nanotoken", "tokenizers"))
 
 
+@settings(deadline=None)
+@given(texts)
+@example("unaffordable, isn't it? ##s [MASK] " + "x" * 201)
+def test_words_begin_where_pieces_do_not_begin_with_the_mark_of_continuation(kind, vocabulary, engines, text):
+    ids, _ = engines[0].encode([text])
+    begins = np.flatnonzero(~vocabulary.is_continuation[ids])
+    words = ["".join(vocabulary.pieces[i].removeprefix("##") for i in word) for word in np.split(ids, begins)[1:]]
+    expected = make_word_splitter(do_lower_case=kind == "uncased")(text)
+    assert len(words) == len(expected)
+    assert all(word in (wanted, "[UNK]") for word, wanted in zip(words, expected, strict=True))
+
+
 @pytest.mark.parametrize("engine", ["nanotoken", "tokenizers"])
 @pytest.mark.parametrize("case", ["uncased", "cased"])
 def test_golden_cases_of_berts_rules(engine, case):
@@ -73,6 +85,7 @@ def test_the_fast_engine_equals_tokenizers_on_arbitrary_unicode(engines, sentenc
     assert fast_ids.tolist() == ids.tolist()
 
 
+@settings(deadline=None)
 @given(texts)
 def test_ids_are_those_of_the_bert_tokenizer_of_tokenizers(kind, vocabulary, engines, text):
     lower = kind == "uncased"

@@ -2,6 +2,16 @@
 
 from mlm_data.corpora.inputs import InputFile, InputSpec, parse_input
 from mlm_data.corpora.planning import plan_inputs
-from mlm_data.corpora.reading import read_documents
+from mlm_data.corpora.ranges import FileRange, cut_files
+from mlm_data.corpora.reading import read_documents, read_range
 
-__all__ = ["InputFile", "InputSpec", "parse_input", "plan_inputs", "read_documents"]
+__all__ = [
+    "FileRange",
+    "InputFile",
+    "InputSpec",
+    "cut_files",
+    "parse_input",
+    "plan_inputs",
+    "read_documents",
+    "read_range",
+]

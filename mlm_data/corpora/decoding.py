@@ -26,19 +26,28 @@ _MOST_CONTROL_BYTES = 8, 20  # this many, or one in so many bytes, whichever is 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first bytes of a file and all its pieces, those bytes included."""
+    """How a file begins.
+
+    Attributes:
+        head: its first bytes.
+        pieces: all its bytes, those of `head` included.
+        damage: the error because of which there are no more of them; `pieces` raises it in its place.
+    """
 
     head: bytes
     pieces: Iterator[bytes]
+    damage: BaseException | None = None
 
 
 def look_ahead(pieces: Iterator[bytes]) -> Beginning:
     """Reads the first 64 KiB (less where the file is shorter or damaged) without losing them."""
     seen: list[bytes] = []
+    size = 0
     damage: BaseException | None = None
     try:
-        while sum(map(len, seen)) < HEAD_BYTES and (piece := next(pieces, None)) is not None:
+        while size < HEAD_BYTES and (piece := next(pieces, None)) is not None:
             seen.append(piece)
+            size += len(piece)
     except READ_ERRORS as error:
         damage = error
 
@@ -48,7 +57,7 @@ def look_ahead(pieces: Iterator[bytes]) -> Beginning:
             raise damage
         yield from pieces
 
-    return Beginning(b"".join(seen)[:HEAD_BYTES], again())
+    return Beginning(b"".join(seen)[:HEAD_BYTES], again(), damage)
 
 
 def find_encoding(head: bytes, encoding: str) -> tuple[str, int]:

@@ -26,7 +26,7 @@ def decompress(stream: BinaryIO, path: str) -> Iterator[bytes]:
         OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError: see `READ_ERRORS`; after everything before
             the damage was given.
     """
-    return _DECOMPRESSORS.get(compression_suffix(path), _read_plain)(stream)
+    return _DECOMPRESSORS.get(compression_suffix(path), read_plain)(stream)
 
 
 def compression_suffix(path: str) -> str:
@@ -38,7 +38,8 @@ def compression_suffix(path: str) -> str:
     return next((suffix for suffix in _DECOMPRESSORS if path.lower().endswith(suffix)), "")
 
 
-def _read_plain(stream: BinaryIO) -> Iterator[bytes]:
+def read_plain(stream: BinaryIO) -> Iterator[bytes]:
+    """The content of an open file from where it stands, as it lies."""
     return iter(partial(stream.read, _PIECE_BYTES), b"")
 
 
@@ -50,7 +51,7 @@ def _read_members(open_members: Callable[[Any], Any], stream: BinaryIO) -> Itera
 def _read_zstd(stream: BinaryIO) -> Iterator[bytes]:
     # Frame by frame, since the library's own stream reader takes a truncated file for a complete one.
     frame = None
-    for piece in _read_plain(stream):
+    for piece in read_plain(stream):
         for start in range(0, len(piece), _ZSTD_INPUT_BYTES):
             compressed = piece[start : start + _ZSTD_INPUT_BYTES]
             while compressed:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from mlm_data.config import CorporaSettings
 from mlm_data.corpora.decoding import decode, find_encoding, is_binary, look_ahead, mend_undecodable
 from mlm_data.corpora.decompression import decompress
-from mlm_data.corpora.inputs import InputFile
+from mlm_data.corpora.ranges import FileRange, read_pieces
 from mlm_data.records import EXCERPT_CHARACTERS, Document, Layout, Reason, Rejection
 
 
@@ -24,32 +24,31 @@ Cut = Callable[[Iterable[str], int], Iterator[str | Overlong]]
 
 
 def read_plain_text(
-    stream: BinaryIO, file: InputFile, settings: CorporaSettings, *, cut: Cut, layout: Layout
+    stream: BinaryIO, part: FileRange, settings: CorporaSettings, *, cut: Cut, layout: Layout
 ) -> Iterator[Document | Rejection]:
-    """The documents of an open file of plain text.
+    """The documents of an open file of plain text, or of a part of it.
 
     Args:
         stream: the file as it lies.
-        file: its name tells the compression.
+        part: which documents; the name of its file tells the compression.
         settings: encoding and largest document.
         cut: turns pieces of text into documents none of which has many more characters than the limit it is given.
         layout: what the lines of the documents are.
     """
-    beginning = look_ahead(decompress(stream, file.path))
+    beginning = look_ahead(decompress(stream, part.file.path))
     encoding, mark_length = find_encoding(beginning.head, settings.encoding)
     if is_binary(beginning.head, encoding):
-        detail = (
-            f"control characters among the first bytes; expected text in {encoding}: leave it out or set --encoding"
-        )
-        yield Rejection(Reason.BINARY, file.path, 0, detail)
+        if part.start == 0:
+            yield _binary(part, encoding)
         return
     limit = settings.max_document_bytes
-    for index, text in enumerate(cut(decode(beginning.pieces, encoding, mark_length), limit)):
+    pieces = decode(read_pieces(stream, beginning, part, encoding), encoding, 0 if part.start else mark_length)
+    for index, text in enumerate(cut(pieces, limit)):
         if isinstance(text, Overlong) or _is_longer(text, limit):
-            yield _too_long(text, file.path, index, limit)
+            yield _too_long(text, part.source, index, limit)
         else:
             mended, repairs = mend_undecodable(text, encoding)
-            yield Document(file.path, index, mended, layout, repairs)
+            yield Document(part.source, index, mended, layout, repairs)
 
 
 def whole(pieces: Iterable[str], limit: int) -> Iterator[str | Overlong]:
@@ -137,7 +136,12 @@ def _beginning(pieces: Iterable[str]) -> str:
     return beginning[:EXCERPT_CHARACTERS].rstrip("\n")
 
 
-def _too_long(text: str | Overlong, path: str, index: int, limit: int) -> Rejection:
+def _binary(part: FileRange, encoding: str) -> Rejection:
+    detail = f"control characters among the first bytes; expected text in {encoding}: leave it out or set --encoding"
+    return Rejection(Reason.BINARY, part.file.path, 0, detail)
+
+
+def _too_long(text: str | Overlong, source: str, index: int, limit: int) -> Rejection:
     beginning = text.beginning if isinstance(text, Overlong) else text[:EXCERPT_CHARACTERS]
     detail = f"more than {limit} bytes; expected a smaller document: name another format or raise --max_document_bytes"
-    return Rejection(Reason.TOO_LONG, path, index, detail, mend_undecodable(beginning, "utf-8")[0])
+    return Rejection(Reason.TOO_LONG, source, index, detail, mend_undecodable(beginning, "utf-8")[0])

@@ -3,9 +3,10 @@
 from mlm_data.examples.batch_decoding import DecodedBatch, DecodedRecords, decode_batch
 from mlm_data.examples.decoding import RecordError, decode_example
 from mlm_data.examples.encoding import encode_batch, feature_values
-from mlm_data.examples.schema import FEATURES, Feature, Width
+from mlm_data.examples.schema import BERT_FEATURES, FEATURES, Feature, Width, features_of
 
 __all__ = [
+    "BERT_FEATURES",
     "FEATURES",
     "DecodedBatch",
     "DecodedRecords",
@@ -16,4 +17,5 @@ __all__ = [
     "decode_example",
     "encode_batch",
     "feature_values",
+    "features_of",
 ]

@@ -1,20 +1,26 @@
 """Masked batches to serialized `tf.train.Example`s, whole batches at a time.
 
+A record is a row of pieces out of one table, which holds whatever can stand in a record: the varint of every id, runs
+of equal values, and the header of each feature for every size it may have. So a batch is a matrix of piece numbers, and
+all its bytes come from a single look-up, done by Arrow.
+
 The wire format is that of https://protobuf.dev/programming-guides/encoding and tensorflow/core/example/*.proto.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlm_data.examples.schema import FEATURES
+from mlm_data.examples.schema import BERT_FEATURES, Feature, Width
 from mlm_data.records import EncodedBatch, InstanceBatch
-
-Bytes = NDArray[np.uint8]
 
 _EXAMPLE_FEATURES = 0x0A  # Example.features: field 1, length-delimited
 _ENTRY = 0x0A  # an entry of Features.feature
@@ -23,9 +29,17 @@ _ENTRY_VALUE = 0x12
 _LIST_TAG = {"float32": 0x12, "int64": 0x1A}  # Feature.float_list, Feature.int64_list
 _LIST_VALUE = 0x0A  # packed
 
+_LONGEST_RUN = 128  # values in one piece; longer runs take several
+_RUNS = {"zero": b"\0", "one": b"\1", "one as float32": np.float32(1).tobytes()}
+
+Pieces = NDArray[np.int32]
+
 
 def feature_values(batch: InstanceBatch) -> dict[str, NDArray[Any]]:
-    """The columns of a batch by v2 feature name: integers [instances, width], weights as float32."""
+    """The columns of a batch by v2 feature name: integers [instances, width], weights as float32.
+
+    `input_word_starts` are there only if the batch has them.
+    """
     column = np.arange(batch.input_word_ids.shape[1])
     in_text = column < batch.lengths[:, None]
     slot = np.arange(batch.masked_lm_positions.shape[1])
@@ -37,93 +51,157 @@ def feature_values(batch: InstanceBatch) -> dict[str, NDArray[Any]]:
         "masked_lm_ids": batch.masked_lm_ids,
         "masked_lm_weights": (slot < batch.masked_lm_counts[:, None]).astype(np.float32),
         "next_sentence_labels": batch.next_sentence_labels[:, None],
+        **_word_starts(batch),
     }
 
 
-def encode_batch(batch: InstanceBatch, feature_names: str = "v2") -> EncodedBatch:
+def encode_batch(
+    batch: InstanceBatch, feature_names: str = "v2", features: Iterable[Feature] = BERT_FEATURES
+) -> EncodedBatch:
     """Serializes every instance of a batch as a `tf.train.Example`, features in the order of their names.
 
-    The bytes are those of protobuf's deterministic serialization. All rows are laid into one byte matrix, wide enough
-    for the longest varints, and the bytes in use are picked from it at once.
+    The bytes are those of protobuf's deterministic serialization.
 
     Args:
-        batch: masked instances.
+        batch: masked instances, or with word starts in place of masks.
         feature_names: "v2" or "v1".
+        features: those that records are to have, see `features_of`.
     """
-    values = feature_values(batch)
-    features = sorted(FEATURES, key=lambda feature: feature.name(feature_names))
-    fields = [rows for feature in features for rows in _encode_feature(feature.name(feature_names), values[feature.v2])]
-    return _join_rows(_nest(_EXAMPLE_FEATURES, fields), len(batch))
+    width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
+    largest = max(width, *(int(ids.max(initial=0)) for ids in (batch.input_word_ids, batch.masked_lm_ids)))
+    table = _make_table(tuple(features), feature_names, width, slots, largest.bit_length())
+    payloads = _payloads(batch, table)
+    columns: list[NDArray[np.integer]] = []
+    sizes = np.zeros(len(batch), np.int32)
+    for name, smallest in table.headers.items():
+        payload = payloads[name]
+        header = smallest + table.sizes.take(payload).sum(axis=1, dtype=np.int32)
+        columns += [header[:, None], payload]
+        sizes += header - smallest + table.sizes.take(header)
+    columns.insert(0, (table.record_headers + sizes)[:, None])
+    return _look_up(table, np.concatenate(columns, axis=1, dtype=np.int32, casting="same_kind"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Byte strings, one a row: cells uint8 [rows, width], of which those `used` count (None: all of them).
+class _Table:
+    """The pieces records of one kind are made of. The varint of v is piece v.
 
-    `sizes` are the bytes in each row, int64 [rows]; one number [1] where all are alike.
+    Attributes:
+        pieces: all of them.
+        sizes: bytes of each, uint16 [pieces].
+        runs: by kind of value, which piece is the run of none; that of n values comes n places later.
+        headers: by v2 name in the order of the record, which piece would be the header of a feature with no bytes of
+            values; that of n bytes comes n places later.
+        record_headers: the same for the whole record.
     """
 
-    cells: Bytes
-    sizes: NDArray[np.int64]
-    used: NDArray[np.bool_] | None = None
+    pieces: pa.BinaryArray
+    sizes: NDArray[np.uint16]
+    runs: Mapping[str, int]
+    headers: Mapping[str, int]
+    record_headers: int
+
+    def run(self, kind: str, counts: NDArray[np.int32], most: int) -> Pieces:
+        """Runs of so many equal values, int32 [rows, pieces]; `most` is the longest possible."""
+        starts = np.arange(0, most, _LONGEST_RUN, dtype=np.int32)
+        pieces: Pieces = self.runs[kind] + np.clip(counts[:, None] - starts, 0, _LONGEST_RUN)
+        return pieces
 
 
-def _encode_feature(name: str, values: NDArray[Any]) -> list[_Rows]:
-    """One entry of Features.feature, as the rows of its header and its values."""
-    is_float = values.dtype == np.float32
-    payload = _all_used(values.view(np.uint8)) if is_float else _varints(values)
-    tag = _LIST_TAG["float32" if is_float else "int64"]
-    value = _nest(tag, _nest(_LIST_VALUE, [payload]))
-    key = _literal(bytes([_ENTRY_KEY, len(name)]) + name.encode())
-    return _nest(_ENTRY, [key, *_nest(_ENTRY_VALUE, value)])
+def _payloads(batch: InstanceBatch, table: _Table) -> dict[str, NDArray[np.integer]]:
+    """The columns of `feature_values`, by the same names, as pieces [instances, pieces]."""
+    width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
+    lengths, a_lengths, counts = batch.lengths, batch.a_lengths, batch.masked_lm_counts
+    padding = table.run("zero", width - lengths, width)
+    type_ids = (table.run("zero", a_lengths, width), table.run("one", lengths - a_lengths, width), padding)
+    float_bytes = len(_RUNS["one as float32"])
+    weights = (
+        table.run("one as float32", counts, slots),
+        table.run("zero", float_bytes * (slots - counts), float_bytes * slots),
+    )
+    return {
+        "input_word_ids": batch.input_word_ids,
+        "input_mask": np.concatenate((table.run("one", lengths, width), padding), axis=1),
+        "input_type_ids": np.concatenate(type_ids, axis=1),
+        "masked_lm_positions": batch.masked_lm_positions,
+        "masked_lm_ids": batch.masked_lm_ids,
+        "masked_lm_weights": np.concatenate(weights, axis=1),
+        "next_sentence_labels": batch.next_sentence_labels[:, None],
+        **_word_starts(batch),
+    }
 
 
-def _nest(tag: int, content: list[_Rows]) -> list[_Rows]:
-    """Content as a length-delimited field."""
-    return [_literal(bytes([tag])), _varints(_sizes(content)[:, None]), *content]
+def _word_starts(batch: InstanceBatch) -> dict[str, NDArray[np.integer]]:
+    """The column of 0 and 1, which are their own pieces; none where the batch is masked."""
+    starts = batch.input_word_starts
+    return {} if starts is None else {"input_word_starts": starts.view(np.uint8)}
 
 
-def _sizes(parts: list[_Rows]) -> NDArray[np.int64]:
-    return sum((rows.sizes for rows in parts), start=np.zeros(1, np.int64))
+def _look_up(table: _Table, numbers: Pieces) -> EncodedBatch:
+    """The bytes of each row of pieces, end to end."""
+    found = pc.take(table.pieces, pa.array(numbers.reshape(-1)))
+    _, offsets, data = found.buffers()
+    ends = np.frombuffer(offsets, np.int32)[: numbers.size + 1 : numbers.shape[1]]
+    return EncodedBatch(data.to_pybytes(), ends.astype(np.int64))
 
 
-def _literal(value: bytes) -> _Rows:
-    """The same bytes in every row."""
-    return _all_used(np.frombuffer(value, np.uint8)[None, :])
+@lru_cache(maxsize=8)  # one dataset needs one or two
+def _make_table(features: tuple[Feature, ...], feature_names: str, width: int, slots: int, id_bits: int) -> _Table:
+    """The pieces of records with so many tokens and mask slots and ids of at most so many bits."""
+    others: list[bytes] = []
+    varints = 1 << id_bits
+    runs, headers = {}, {}
+    for kind, value in _RUNS.items():
+        runs[kind] = varints + len(others)
+        others += [value * count for count in range(_LONGEST_RUN + 1)]
+    least = most = 0
+    for feature in sorted(features, key=lambda feature: feature.name(feature_names)):
+        sizes = _payload_sizes(feature, width, slots, id_bits)
+        headers[feature.v2] = varints + len(others) - sizes[0]
+        others += [_feature_header(feature, feature_names, size) for size in sizes]
+        least += sizes[0] + len(_feature_header(feature, feature_names, sizes[0]))
+        most += sizes[-1] + len(others[-1])
+    record_headers = varints + len(others) - least
+    others += [_nested(_EXAMPLE_FEATURES, size) for size in range(least, most + 1)]
+    pieces = pa.concat_arrays([_varints(varints), pa.array(others, pa.binary())])
+    return _Table(pieces, pc.binary_length(pieces).to_numpy().astype(np.uint16), runs, headers, record_headers)
 
 
-def _all_used(cells: Bytes) -> _Rows:
-    return _Rows(cells, np.array([cells.shape[1]]))
+def _payload_sizes(feature: Feature, width: int, slots: int, id_bits: int) -> range:
+    """How many bytes the values of a feature may take."""
+    values = {Width.SEQUENCE: width, Width.PREDICTIONS: slots, Width.ONE: 1}[feature.width]
+    if feature.dtype == "float32":
+        return range(4 * values, 4 * values + 1)
+    bits = {"input_word_ids": id_bits, "masked_lm_ids": id_bits, "masked_lm_positions": width.bit_length()}
+    longest = -(-bits.get(feature.v2, 1) // 7)
+    return range(values, longest * values + 1)
 
 
-def _varints(values: NDArray[np.integer]) -> _Rows:
-    """Base-128 varints of non-negative integers [rows, columns], each row's end to end."""
-    width = max(1, -(-int(values.max(initial=0)).bit_length() // 7))
-    if width == 1:
-        return _all_used(values.astype(np.uint8))
-    cells = np.empty((*values.shape, width), np.uint8)
-    used = np.empty(cells.shape, np.bool_)
-    needed = np.ones(values.shape, np.bool_)
-    for place in range(width):
-        more = values >= (1 << 7 * (place + 1))
-        cells[..., place] = (values >> (7 * place)).astype(np.uint8) & 0x7F | more.view(np.uint8) << 7
-        used[..., place] = needed
-        needed = more
-    flat = (len(values), -1)
-    return _Rows(cells.reshape(flat), np.count_nonzero(used, axis=(1, 2)), used.reshape(flat))
+def _feature_header(feature: Feature, feature_names: str, size: int) -> bytes:
+    """What stands before the values of a feature, an entry of Features.feature, if they have so many bytes."""
+    name = feature.name(feature_names).encode()
+    header = _nested(_LIST_VALUE, size)
+    for tag in (_LIST_TAG[feature.dtype], _ENTRY_VALUE):
+        header = _nested(tag, len(header) + size) + header
+    key = bytes([_ENTRY_KEY, len(name)]) + name
+    return _nested(_ENTRY, len(key) + len(header) + size) + key + header
 
 
-def _join_rows(parts: list[_Rows], number: int) -> EncodedBatch:
-    """Lays the parts of each row side by side and the rows end to end."""
-    width = sum(rows.cells.shape[1] for rows in parts)
-    cells = np.empty((number, width), np.uint8)
-    used = np.ones((number, width), np.bool_)
-    column = 0
-    for rows in parts:
-        place = slice(column, column := column + rows.cells.shape[1])
-        cells[:, place] = rows.cells
-        if rows.used is not None:
-            used[:, place] = rows.used
-    offsets = np.zeros(number + 1, np.int64)
-    np.cumsum(np.broadcast_to(_sizes(parts), number), out=offsets[1:])
-    return EncodedBatch(cells[used].tobytes(), offsets)
+def _nested(tag: int, size: int) -> bytes:
+    """The beginning of a length-delimited field."""
+    varint = bytearray()
+    while size > 0x7F:
+        varint.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([tag, *varint, size])
+
+
+def _varints(number: int) -> pa.BinaryArray:
+    """The base-128 varints of all integers below a number."""
+    values = np.arange(number)
+    places = 7 * np.arange(-(-max(1, (number - 1).bit_length()) // 7))
+    used = (values[:, None] >> places > 0) | (places == 0)
+    more = np.pad(used[:, 1:], ((0, 0), (0, 1)))
+    cells = (values[:, None] >> places & 0x7F | more * 0x80).astype(np.uint8)
+    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(used, axis=1))]).astype(np.int32)
+    return pa.Array.from_buffers(pa.binary(), number, [None, pa.py_buffer(offsets), pa.py_buffer(cells[used])])

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.examples import FEATURES, Feature, RecordError, Width, decode_example
+from mlm_data.config import NO_MASKING
+from mlm_data.examples import BERT_FEATURES, FEATURES, Feature, RecordError, Width, decode_example, features_of
 from mlm_data.shards import read_records
 from mlm_data.storage import Storage
 
-OPTIONAL = "next_sentence_labels"
+_LABELS = "next_sentence_labels"
+_WORD_STARTS = "input_word_starts"
+_REQUIRED = features_of("mlm", "token")  # what masked records of every objective have
+_REQUIRED_UNMASKED = features_of("mlm", NO_MASKING)
+_NO_VALUES = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,11 +29,12 @@ class Instance:
         input_word_ids: int64, shape [L].
         input_mask: int64, shape [L].
         input_type_ids: int64, shape [L].
-        masked_lm_positions: int64, shape [P]; those of used slots lie in [0, L).
+        masked_lm_positions: int64, shape [P]; those of used slots lie in [0, L). In a record that is not masked P is 0.
         masked_lm_ids: int64, shape [P].
         masked_lm_weights: float32, shape [P].
         label: next_sentence_labels, None where the record has none.
         feature_names: how the record calls its features, "v2" or "v1".
+        input_word_starts: int64, shape [L]; None where the record is masked.
     """
 
     input_word_ids: NDArray[np.int64]
@@ -39,6 +45,7 @@ class Instance:
     masked_lm_weights: NDArray[np.float32]
     label: int | None
     feature_names: str
+    input_word_starts: NDArray[np.int64] | None = None
 
     @property
     def length(self) -> int:
@@ -58,16 +65,17 @@ class Instance:
 
     def feature_values(self) -> dict[str, list[int] | list[float]]:
         """All values by v2 feature name, padding included; next_sentence_labels only where there is a label."""
-        arrays = {feature.v2: getattr(self, feature.v2).tolist() for feature in FEATURES if feature.v2 != OPTIONAL}
-        return arrays if self.label is None else {**arrays, OPTIONAL: [self.label]}
+        present = _REQUIRED if self.input_word_starts is None else _REQUIRED_UNMASKED
+        arrays = {feature.v2: getattr(self, feature.v2).tolist() for feature in present}
+        return arrays if self.label is None else {**arrays, _LABELS: [self.label]}
 
 
 def read_instance(record: bytes) -> Instance:
     """Interprets one serialized `tf.train.Example`.
 
     Features may have v2 names (TF Model Garden) or v1 names (google-research/bert) and any width; weights may be
-    integers, next_sentence_labels may be missing, other features are ignored. Whether the values make sense is for
-    the validator to say.
+    integers, next_sentence_labels may be missing, other features are ignored. The masked_lm features may be missing
+    where input_word_starts are there in their place. Whether the values make sense is for the validator to say.
 
     Raises:
         RecordError: features are missing, have the wrong type, widths that do not fit together, or predict a position
@@ -75,18 +83,16 @@ def read_instance(record: bytes) -> Instance:
     """
     values = decode_example(record)
     feature_names = "v1" if {"input_ids", "segment_ids"} & set(values) and "input_word_ids" not in values else "v2"
-    _require_features(values, feature_names)
-    arrays = {
-        feature.v2: _as_dtype(feature, feature.name(feature_names), values)
-        for feature in FEATURES
-        if feature.name(feature_names) in values
-    }
-    labels = arrays.pop(OPTIONAL, np.zeros(0, np.int64))
+    is_masked = "masked_lm_ids" in values or _WORD_STARTS not in values
+    _require_features(values, _REQUIRED if is_masked else _REQUIRED_UNMASKED, feature_names)
+    known = BERT_FEATURES if is_masked else FEATURES
+    arrays = {feature.v2: _as_dtype(feature, feature.name(feature_names), values) for feature in known}
+    labels = arrays.pop(_LABELS)
     if len(labels) > 1:
-        raise RecordError(f"{OPTIONAL} has {len(labels)} values; expected one or none")
+        raise RecordError(f"{_LABELS} has {len(labels)} values; expected one or none")
     for width in (Width.SEQUENCE, Width.PREDICTIONS):
         _require_one_width(
-            {feature.name(feature_names): arrays[feature.v2] for feature in FEATURES if feature.width is width}
+            {feature.name(feature_names): arrays[feature.v2] for feature in known if feature.width is width}
         )
     instance = Instance(**arrays, label=int(labels[0]) if len(labels) else None, feature_names=feature_names)
     _require_positions(instance)
@@ -114,8 +120,8 @@ def _end(flags: NDArray[np.bool_]) -> int:
     return int(places[-1]) + 1 if len(places) else 0
 
 
-def _require_features(values: Mapping[str, Any], feature_names: str) -> None:
-    expected = [feature.name(feature_names) for feature in FEATURES if feature.v2 != OPTIONAL]
+def _require_features(values: Mapping[str, Any], required: Iterable[Feature], feature_names: str) -> None:
+    expected = [feature.name(feature_names) for feature in required]
     missing = [name for name in expected if name not in values]
     if missing:
         renamed = ", ".join(f"{feature.v1} for {feature.v2}" for feature in FEATURES if feature.v1 != feature.v2)
@@ -126,7 +132,7 @@ def _require_features(values: Mapping[str, Any], feature_names: str) -> None:
 
 
 def _as_dtype(feature: Feature, name: str, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    array = values[name]
+    array = values.get(name, _NO_VALUES)
     accepted = {"float32": ("float32", "int64")}.get(feature.dtype, (feature.dtype,))
     if array.dtype.name not in accepted and len(array):
         got = "bytes" if array.dtype == np.object_ else array.dtype.name

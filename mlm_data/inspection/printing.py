@@ -34,11 +34,10 @@ _UNSURE_LABELS = (
 
 def print_legend(console: Console, shards: Sequence[Shard]) -> None:
     """Says once what the marks mean, which vocabularies are used, and how labels are read."""
-    with_pieces = any(shard.vocabulary for shard in shards)
-    examples = _EXAMPLES if with_pieces else _EXAMPLES_OF_IDS
-    console.print(
-        Text("   ").join(Text.assemble(_mark(example, console), " ", meaning) for example, meaning in examples)
-    )
+    if any(shard.is_masked for shard in shards):
+        examples = _EXAMPLES if any(shard.vocabulary for shard in shards) else _EXAMPLES_OF_IDS
+        marks = (Text.assemble(_mark(example, console), " ", meaning) for example, meaning in examples)
+        console.print(Text("   ").join(marks))
     vocabularies = {shard.vocabulary_path: len(shard.vocabulary.pieces) if shard.vocabulary else 0 for shard in shards}
     for path, size in vocabularies.items():
         known = f"Vocabulary: {path}, {size:,} entries"
@@ -56,18 +55,29 @@ def print_record(console: Console, record: Record, description: Description) -> 
     texts = Table.grid(padding=(0, 2, 0, 0))
     texts.add_column()
     texts.add_column(overflow="fold")  # an ellipsis would take the place of a character
-    for name, positions in (("A", description.segment_a), ("B", description.segment_b)):
-        if positions:
-            texts.add_row(Text(name, "bold"), _marked_text(description, positions, console))
+    for name, positions in _segments(description).items():
+        texts.add_row(Text(name, "bold"), _marked_text(description, positions, console))
     console.print(texts)
     if description.predictions:
         console.print(_prediction_table(description.predictions, console))
 
 
+def _segments(description: Description) -> dict[str, range]:
+    """The positions of the segments by name; one that is alone is simply the text."""
+    named = {"A": description.segment_a, "B": description.segment_b}
+    segments = {name: positions for name, positions in named.items() if positions}
+    return {"text": description.segment_a} if segments.keys() == {"A"} else segments
+
+
 def _facts(description: Description) -> Text:
-    facts = (
-        f"{len(description.pieces)} of {description.width} tokens, |A| {len(description.segment_a)}, "
-        f"|B| {len(description.segment_b)}, {len(description.predictions)} of {description.slots} predictions"
+    sizes = [f"|{name}| {len(positions)}" for name, positions in _segments(description).items()]
+    predictions = f"{len(description.predictions)} of {description.slots} predictions"
+    facts = ", ".join(
+        [
+            f"{len(description.pieces)} of {description.width} tokens",
+            *(sizes if description.segment_b else ["one segment"]),
+            predictions if description.slots else "not masked",
+        ]
     )
     label = "no label" if description.label is None else f"label {description.label}: {description.label_meaning}"
     return Text.assemble(facts, "\n", (label, "magenta"))

@@ -65,6 +65,11 @@ class Shard:
         """What each next_sentence_label says."""
         return self.manifest.label_meanings if self.manifest else BERT_LABEL_MEANINGS
 
+    @property
+    def is_masked(self) -> bool:
+        """Whether tokens may be hidden in its records."""
+        return self.manifest is None or self.manifest.max_predictions_per_seq > 0
+
 
 def find_shards(storage: Storage, paths: Sequence[str], vocab_file: str | None = None) -> list[Shard]:
     """The shards of some files, globs and dataset directories, in the order given; of a directory, train first.

@@ -11,7 +11,6 @@ from mlm_data.config import MaskingSettings
 from mlm_data.report.bins import bin_edges, sum_by_bin
 from mlm_data.statistics import InstanceStatistics
 
-SPECIAL_TOKENS = 3  # [CLS] A [SEP] B [SEP]
 DEVIATIONS = 3.2905  # either side of the mean, hold 99.9 % of a normal law
 KOLMOGOROV = 1.9495  # 99.9 % point of Kolmogorov's distribution
 
@@ -47,7 +46,9 @@ def selection_rates(statistics: InstanceStatistics, settings: MaskingSettings) -
     used = tries > 0
     hoped = sum_by_bin(statistics.candidates * expected_rates(statistics, settings), edges)
     tries, expected = tries[used], hoped[used] / tries[used]
-    deviation = DEVIATIONS * np.sqrt(expected * (1 - expected) / tries)
+    # Tokens that are chosen together are one decision: at worst, all those of an instance in a group.
+    decisions = tries if settings.masking == "token" else tries / np.diff(edges)[used]
+    deviation = DEVIATIONS * np.sqrt(expected * (1 - expected) / decisions)
     return SelectionRates(
         positions=(edges[:-1] + edges[1:] - 1)[used] / 2,
         observed=sum_by_bin(statistics.positions, edges)[used] / tries,
@@ -60,13 +61,15 @@ def selection_rates(statistics: InstanceStatistics, settings: MaskingSettings) -
 def expected_rates(statistics: InstanceStatistics, settings: MaskingSettings) -> NDArray[np.float64]:
     """Chance of a token to be predicted by position, float64 [L], if no position is preferred; 0 where none can be.
 
-    An instance of n tokens predicts k of n - 3, so that short ones, where k is rounded up, predict a larger share: the
-    rate at a position is the mean over the instances that reach beyond it. Where within them the first [SEP] lies is
-    not known here; at 128 tokens this moves the result by about 0.0001 at most.
+    An instance of n tokens predicts k of n less its special tokens, so that short ones, where k is rounded up, predict
+    a larger share: the rate at a position is the mean over the instances that reach beyond it. How many [SEP]s an
+    instance has is known on average, and where those within it lie is not; at 128 tokens this moves the result by about
+    0.0001 at most.
     """
     lengths = statistics.lengths.sum(axis=0)
+    special_tokens = 1 + statistics.separators / max(statistics.instances, 1)
     asked = _asked(len(lengths), settings)
-    share = asked / np.maximum(np.arange(len(lengths)) - SPECIAL_TOKENS, 1)
+    share = asked / np.maximum(np.arange(len(lengths)) - special_tokens, 1)
     # Maskers that may take fewer tokens than asked for do so everywhere alike.
     taken = statistics.predicted / max(int((lengths * asked).sum()), 1)
     rates = taken * _sum_beyond(lengths * share) / np.maximum(_sum_beyond(lengths), 1)

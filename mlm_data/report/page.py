@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlm_data import summary
 from mlm_data.config import Settings
 from mlm_data.manifest import Manifest
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.report.style import CSS
 from mlm_data.shards import TRAIN
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mlm_data.report.pictures import Picture
 
 _TITLE = "BERT pre-training data"
-_OBJECTIVES = {"nsp": "next sentence prediction"}
 _NOT_SHOWN = {"output_dir", "shuffle"}  # where and how it was made tells nothing of what it is
 
 
@@ -76,16 +76,16 @@ def _introduce(
     passes = f"{manifest.dupe_factor} passes" if manifest.dupe_factor > 1 else "one pass"
     case = "lower-case" if manifest.do_lower_case else "cased"
     lead = (
-        f"{format_count(total.instances)} instances of up to {manifest.max_seq_length} WordPiece tokens for masked "
-        f"language modelling with {_OBJECTIVES.get(manifest.objective, manifest.objective)}, made from "
+        f"{format_count(total.instances)} instances of up to {manifest.max_seq_length} WordPiece tokens for "
+        f"{OBJECTIVES[manifest.objective].description}, made from "
         f"{format_count(documents.kept)} documents in {passes} with seed {manifest.random_seed}."
     )
-    meanings = " ".join(f"Label {label}: {meaning}." for label, meaning in sorted(manifest.label_meanings.items()))
+    meanings = [f"Label {label}: {meaning}." for label, meaning in sorted(manifest.label_meanings.items())]
+    labels = f"{escape(' '.join(meanings))}<br/>" if meanings else ""
     vocabulary = f"Vocabulary of {format_count(manifest.vocab_size)} {case} entries, sha256"
     return [
         f'<p class="lead">{escape(lead)}</p>',
-        f'<p class="quiet">{escape(meanings)}<br/>{escape(vocabulary)} '
-        f"<code>{escape(manifest.vocab_sha256)}</code>.</p>",
+        f'<p class="quiet">{labels}{escape(vocabulary)} <code>{escape(manifest.vocab_sha256)}</code>.</p>',
     ]
 
 
@@ -93,6 +93,9 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
     """The few figures that tell at a glance whether the dataset is what was wanted."""
     total = summary.total_of(manifest, instances)
     shards = [shard for part in manifest.shards.values() for shard in part]
+    marked = OBJECTIVES[manifest.objective].marked.capitalize()
+    pairs = [(f"{marked} pairs", format_share(total.marked_pairs, total.instances), "of the instances")]
+    predicted = [("Predicted", format_share(total.predicted, total.tokens), "of the tokens")]
     facts = [
         (
             "Instances",
@@ -101,8 +104,8 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
         ),
         ("Documents kept", format_share(documents.kept, documents.read), f"of {format_count(documents.read)} read"),
         ("Fill", summary.fill(total, manifest.max_seq_length), "the rest is padding"),
-        ("Predicted", format_share(total.predicted, total.tokens), "of the tokens"),
-        ("Random pairs", format_share(total.random_pairs, total.instances), "of the instances"),
+        *(predicted if manifest.max_predictions_per_seq else []),
+        *(pairs if manifest.label_meanings else []),
         ("Size", format_bytes(sum(shard.size for shard in shards)), f"in {format_count(len(shards))} shards"),
     ]
     items = (
@@ -161,7 +164,7 @@ def _pictures(
     from mlm_data.report.pictures import draw_pictures  # noqa: PLC0415
 
     passes = manifest.dupe_factor if split == TRAIN else 1
-    pictures = draw_pictures(split, statistics, manifest.shards.get(split, ()), settings.masking, passes)
+    pictures = draw_pictures(split, statistics, manifest.shards.get(split, ()), settings, passes)
     figures = ['<div class="figures">', *map(_figure, pictures), "</div>"]
     heading = f"Pictures: {split}"
     if split == TRAIN:

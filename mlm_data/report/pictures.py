@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.config import MaskingSettings
+from mlm_data.config import MaskingSettings, Settings
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.report import drawing
 from mlm_data.report.expectation import distance, expected_predictions, selection_rates
 from mlm_data.shards import WrittenShard
 from mlm_data.statistics import InstanceStatistics
+from mlm_data.summary import format_rate
+
+_LENGTH, _LENGTH_UNIT = "Instance length", "tokens, specials counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ def draw_pictures(
     split: str,
     statistics: InstanceStatistics,
     shards: Sequence[WrittenShard],
-    settings: MaskingSettings,
+    settings: Settings,
     passes: int,
 ) -> list[Picture]:
     """All pictures of one split.
@@ -45,19 +49,33 @@ def draw_pictures(
         split: its name.
         statistics: at least one instance.
         shards: in the order of their names; of each pass equally many.
-        settings: which rate of masking was asked for.
+        settings: of the run.
         passes: how often the corpus was gone through.
     """
-    instance, segment_a, segment_b = statistics.lengths, statistics.a_lengths, statistics.b_lengths
+    is_paired = OBJECTIVES[settings.pairing.objective].segments == 2
     pictures = [
-        # Most instances may be full, the others spread thinly: 90 % and 0.1 % in one picture.
-        _draw_by_label(f"{split}-length", instance, "Instance length", "tokens, specials counted", is_log=True),
-        _draw_by_label(f"{split}-a", segment_a, "Length of segment A", "tokens of A"),
-        _draw_by_label(f"{split}-b", segment_b, "Length of segment B", "tokens of B"),
-        _draw_predictions(f"{split}-predictions", statistics, settings),
-        _draw_selection(f"{split}-selection", statistics, settings),
+        *(_draw_pairs(split, statistics) if is_paired else [_draw_packing(split, statistics.lengths.sum(axis=0))]),
+        *(_draw_masking(split, statistics, settings.masking) if settings.masking.max_predictions_per_seq else []),
     ]
     return [*pictures, _draw_shards(f"{split}-shards", shards, passes)] if shards else pictures
+
+
+def _draw_pairs(split: str, statistics: InstanceStatistics) -> list[Picture]:
+    return [
+        # Most instances may be full, the others spread thinly: 90 % and 0.1 % in one picture.
+        _draw_by_label(f"{split}-length", statistics.lengths, _LENGTH, _LENGTH_UNIT, is_log=True),
+        _draw_by_label(f"{split}-a", statistics.a_lengths, "Length of segment A", "tokens of A"),
+        _draw_by_label(f"{split}-b", statistics.b_lengths, "Length of segment B", "tokens of B"),
+    ]
+
+
+def _draw_packing(split: str, lengths: NDArray[np.int64]) -> Picture:
+    return Picture(
+        _LENGTH,
+        "Sentences are left whole: most instances should be short of the right end by less than a sentence.",
+        f"Share of instances by length ({_LENGTH_UNIT}); median {_median(lengths)}.",
+        drawing.draw_shares(f"{split}-length", [drawing.Series("instances", lengths)], _LENGTH_UNIT, is_log=True),
+    )
 
 
 def _draw_by_label(name: str, histogram: NDArray[np.int64], title: str, unit: str, *, is_log: bool = False) -> Picture:
@@ -82,13 +100,24 @@ def _compare(one: NDArray[np.int64], other: NDArray[np.int64]) -> str:
     return f"The line should run along the edge of the area; added up from the left, {verdict}."
 
 
+def _draw_masking(split: str, statistics: InstanceStatistics, settings: MaskingSettings) -> list[Picture]:
+    return [
+        _draw_predictions(f"{split}-predictions", statistics, settings),
+        _draw_selection(f"{split}-selection", statistics, settings),
+    ]
+
+
 def _draw_predictions(name: str, statistics: InstanceStatistics, settings: MaskingSettings) -> Picture:
     limit = f"at least 1, at most {settings.max_predictions_per_seq}"
     expected = expected_predictions(statistics, settings)
+    if settings.masking == "token":
+        relation = "Each bar should end at its dot,"
+    else:
+        relation = "Since whole words seldom fill a budget, bars lie a little to the left of the dots; a dot is"
     return Picture(
         "Predicted tokens per instance",
-        f"Each bar should end at its dot, the share of instances whose length asks for so many "
-        f"({settings.masked_lm_prob:.0%} of the tokens, {limit}).",
+        f"{relation} the share of instances whose length asks for so many "
+        f"({format_rate(settings.masked_lm_prob)} of the tokens, {limit}).",
         f"Share of instances by number of predicted tokens; median {_median(statistics.predictions)}, "
         f"expected {_median(expected)}.",
         drawing.draw_counts(name, statistics.predictions, expected, "predicted tokens"),

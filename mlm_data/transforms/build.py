@@ -14,16 +14,17 @@ import numpy as np
 
 from mlm_data import chance
 from mlm_data.config import Settings
-from mlm_data.examples import encode_batch
+from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.objectives import OBJECTIVES
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import (
     EncodedBatch,
     InstanceBatch,
     Reason,
     Rejection,
-    SegmentPairs,
+    Segments,
     TokenizedCorpus,
     TokenizedDocument,
 )
@@ -147,7 +148,7 @@ class ShardBuilder:
         Raises:
             OSError: a shard cannot be written.
         """
-        kept, rejections = select_documents(documents)
+        kept, rejections = select_documents(documents, OBJECTIVES[self.settings.pairing.objective].segments)
         corpus = lay_end_to_end(kept)
         passes = self.plan.passes(bucket.split, self.settings.shards.dupe_factor)
         written = [self._write_pass(bucket, number, corpus) for number in range(passes)]
@@ -170,24 +171,24 @@ class ShardBuilder:
         settings, buckets = self.settings.shards, self.plan.buckets[bucket.split]
         passes = self.plan.passes(bucket.split, settings.dupe_factor)
         name = shard_name(bucket.split, number * buckets + bucket.number, passes * buckets, settings.compression)
-        pairs = make_nsp_pairs(corpus, self.settings.pairing, self._generator(bucket, number, "pair"))
-        counted = [dataclasses.replace(self._no_instances(), left_out=pairs.left_out)]
+        rng = self._generator(bucket, number, "pair")
+        segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, rng)
+        counted = [dataclasses.replace(self._no_instances(), left_out=segments.left_out)]
+        features = features_of(self.settings.pairing.objective, self.settings.masking.masking)
 
         def encoded() -> Iterator[EncodedBatch]:
-            for batch in self._masked_batches(corpus, pairs, self._generator(bucket, number, "mask")):
-                counted[0] += InstanceStatistics.of(batch, self.vocabulary.mask_id)
-                yield encode_batch(batch, settings.feature_names)
+            for batch in self._masked_batches(segments, self._generator(bucket, number, "mask")):
+                counted[0] += InstanceStatistics.of(batch, self.vocabulary)
+                yield encode_batch(batch, settings.feature_names, features)
 
         shard = write_shard(self.storage, settings.output_dir, name, encoded(), settings.compression)
         report(Stage.WRITTEN, 1)
         return shard, counted[0]
 
-    def _masked_batches(
-        self, corpus: TokenizedCorpus, pairs: SegmentPairs, rng: np.random.Generator
-    ) -> Iterator[InstanceBatch]:
-        for start in range(0, len(pairs), _INSTANCES_PER_BATCH):
-            some = pairs.take(slice(start, start + _INSTANCES_PER_BATCH))
-            batch = gather_instances(corpus, some, self.vocabulary, self.settings.pairing.max_seq_length)
+    def _masked_batches(self, segments: Segments, rng: np.random.Generator) -> Iterator[InstanceBatch]:
+        for start in range(0, len(segments), _INSTANCES_PER_BATCH):
+            some = segments.take(slice(start, start + _INSTANCES_PER_BATCH))
+            batch = gather_instances(some, self.vocabulary, self.settings.pairing.max_seq_length)
             yield mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
 
     def _generator(self, bucket: Bucket, number: int, purpose: str) -> np.random.Generator:
@@ -199,15 +200,22 @@ class ShardBuilder:
         )
 
 
-def select_documents(documents: Iterable[TokenizedDocument]) -> tuple[list[TokenizedDocument], list[Rejection]]:
-    """The documents to build from in the order of their keys; of equal ones the first by source stays."""
+def select_documents(
+    documents: Iterable[TokenizedDocument], segments: int
+) -> tuple[list[TokenizedDocument], list[Rejection]]:
+    """The documents to build from in the order of their keys; of equal ones the first by source stays.
+
+    Args:
+        documents: in any order.
+        segments: of an instance; a document of fewer sentences is rejected.
+    """
     kept: list[TokenizedDocument] = []
     rejections = []
     for document in sorted(documents, key=lambda document: (document.key, document.source, document.index)):
         if kept and kept[-1].key == document.key:
             detail = f"same text as {kept[-1].source}, document {kept[-1].index}"
             rejections.append(Rejection(Reason.DUPLICATE, document.source, document.index, detail))
-        elif len(document.sentence_offsets) <= 2:
+        elif len(document.sentence_offsets) - 1 < segments:
             detail = "one sentence, where two segments need two at least"
             rejections.append(Rejection(Reason.SINGLE_SENTENCE, document.source, document.index, detail))
         else:

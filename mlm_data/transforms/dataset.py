@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from mlm_data.config import Settings
-from mlm_data.corpora import InputFile
+from mlm_data.corpora import InputFile, cut_files
+from mlm_data.corpora.ranges import RANGE_BYTES
 from mlm_data.records import Rejection
 from mlm_data.transforms.build import BuildShards, BuiltBucket
 from mlm_data.transforms.engine_shuffle import EngineShuffle
@@ -28,12 +29,14 @@ class MakePretrainingData(beam.PTransform):
         vocabulary: of the run.
         tokens_dir: where prepared tokens are shuffled through files; empty for the engine's own shuffle. The bytes of
             the dataset are the same either way.
+        range_bytes: large files are read in ranges of this size; it decides no byte either.
     """
 
     files: Sequence[InputFile]
     settings: Settings
     vocabulary: Vocabulary
     tokens_dir: str
+    range_bytes: int = RANGE_BYTES
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[str]:
         """See `beam.PTransform`."""
@@ -49,14 +52,15 @@ class MakePretrainingData(beam.PTransform):
         return built | "Finish" >> FinishDataset(settings, vocabulary, counts)
 
     def _shuffle(self, pipeline: beam.Pipeline) -> Shuffled:
+        ranges = cut_files(self.files, self.range_bytes)
         # The largest first, so that no worker is left alone with one at the end.
         if self.tokens_dir:
-            tasks = sorted(plan_tasks(self.files), key=lambda task: (-sum(file.size for file in task.files), task.name))
+            tasks = sorted(plan_tasks(ranges), key=lambda task: (-task.size, task.name))
             shuffle = FileShuffle(self.settings, self.vocabulary, self.tokens_dir)
             return pipeline | "List tasks" >> beam.Create(tasks) | "Shuffle" >> shuffle
-        files = sorted(self.files, key=lambda file: (-file.size, file.path))
+        ranges = sorted(ranges, key=lambda part: (-part.size, part.source))
         return (
-            pipeline | "List files" >> beam.Create(files) | "Shuffle" >> EngineShuffle(self.settings, self.vocabulary)
+            pipeline | "List ranges" >> beam.Create(ranges) | "Shuffle" >> EngineShuffle(self.settings, self.vocabulary)
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from mlm_data.config import Settings, ShardsSettings
-from mlm_data.corpora import InputFile
+from mlm_data.corpora import FileRange
 from mlm_data.records import TokenizedDocument
 from mlm_data.shards import assign_bucket, assign_split
 from mlm_data.transforms import coders
@@ -26,16 +26,16 @@ _KEYED = tuple[tuple[str, int], list[TokenizedDocument]]
 
 @dataclass(eq=False)  # Beam writes notes of its own into transforms
 class EngineShuffle(beam.PTransform):
-    """Files to buckets of tokenized documents."""
+    """Files, or parts of files, to buckets of tokenized documents."""
 
     settings: Settings
     vocabulary: Vocabulary
 
-    def expand(self, files: beam.PCollection[InputFile]) -> Shuffled:
+    def expand(self, ranges: beam.PCollection[FileRange]) -> Shuffled:
         """See `beam.PTransform`."""
         prepared = (
-            files
-            | "Spread files over workers" >> beam.Reshuffle()
+            ranges
+            | "Spread ranges over workers" >> beam.Reshuffle()
             | "Prepare documents"
             >> beam.ParDo(PrepareDocuments(self.settings, self.vocabulary))
             .with_outputs(_REJECTIONS, _SIZES, main="documents")
@@ -55,7 +55,7 @@ class EngineShuffle(beam.PTransform):
 
 
 class PrepareDocuments(beam.DoFn):
-    """A file to tokenized documents, rejections, and at the end the size of what it gave."""
+    """A file or a part of one to tokenized documents, rejections, and at the end the size of what it gave."""
 
     def __init__(self, settings: Settings, vocabulary: Vocabulary) -> None:
         self._settings = settings
@@ -65,10 +65,10 @@ class PrepareDocuments(beam.DoFn):
         """See `beam.DoFn`."""
         self._preparer = Preparer(self._settings, self._vocabulary, BeamStorage())
 
-    def process(self, file: InputFile) -> Iterator[TokenizedDocument | beam.pvalue.TaggedOutput]:
+    def process(self, part: FileRange) -> Iterator[TokenizedDocument | beam.pvalue.TaggedOutput]:
         """See `beam.DoFn`."""
         meter = CorpusMeter(self._settings.shards)
-        for item in self._preparer.prepare_files([file]):
+        for item in self._preparer.prepare_ranges([part]):
             meter.add(item)
             yield item if isinstance(item, TokenizedDocument) else beam.pvalue.TaggedOutput(_REJECTIONS, item)
         yield beam.pvalue.TaggedOutput(_SIZES, meter.size)

@@ -10,10 +10,10 @@ from mlm_data import chance
 from mlm_data.config import Settings
 from mlm_data.corpora import InputFile
 from mlm_data.corpora.decompression import compression_suffix
-from mlm_data.examples import encode_batch
+from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import Document, TokenizedDocument
 from mlm_data.storage import Storage
 from mlm_data.transforms.prepare import Preparer
@@ -53,11 +53,13 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     scale = text_bytes / sampled_bytes
     corpus = lay_end_to_end(tokenized)
     rng = chance.generator(settings.shards.random_seed, "estimate")
-    pairs = make_nsp_pairs(corpus, settings.pairing, rng)
-    some = pairs.take(slice(0, 1000))
-    batch = gather_instances(corpus, some, vocabulary, settings.pairing.max_seq_length)
-    encoded = encode_batch(mask_tokens(batch, settings.masking, vocabulary, rng), settings.shards.feature_names)
-    records = (len(pairs) + pairs.left_out) * scale * settings.shards.dupe_factor
+    segments = make_segments(corpus, settings.pairing, vocabulary.sep_id, rng)
+    some = segments.take(slice(0, 1000))
+    batch = gather_instances(some, vocabulary, settings.pairing.max_seq_length)
+    masked = mask_tokens(batch, settings.masking, vocabulary, rng)
+    features = features_of(settings.pairing.objective, settings.masking.masking)
+    encoded = encode_batch(masked, settings.shards.feature_names, features)
+    records = (len(segments) + segments.left_out) * scale * settings.shards.dupe_factor
     framed_bytes = len(encoded.data) / max(1, len(some)) + 16
     return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))
 

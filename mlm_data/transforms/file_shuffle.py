@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 
 from mlm_data.config import Settings, ShardsSettings
-from mlm_data.corpora import InputFile
+from mlm_data.corpora import FileRange
 from mlm_data.records import Rejection, TokenizedDocument
 from mlm_data.shards import assign_split
 from mlm_data.token_store import TokenStore
@@ -24,16 +24,24 @@ from mlm_data.transforms.shuffled import Shuffled
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
 
-_BYTES_PER_TASK = 8_000_000
-_TOKENS_PER_PART = 16_000_000  # what a task holds in memory before it writes it down: 32 MB, 64 with large vocabularies
+# A task leaves at least one file in the store, which every bucket opens: a large corpus has larger tasks, not more.
+_SMALLEST_TASK, _LARGEST_TASK = 8_000_000, 64_000_000  # bytes
+_TASKS = 256
+_BYTES_PER_PART = 128_000_000  # what a task holds in memory before it writes it down
+_BYTES_PER_DOCUMENT = 500  # of that, besides arrays: most of it where documents are short lines
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareTask:
-    """Some files to prepare in one go; done once or not at all."""
+    """Some files or parts of files to prepare in one go; done once or not at all."""
 
     name: str
-    files: tuple[InputFile, ...]
+    ranges: tuple[FileRange, ...]
+
+    @property
+    def size(self) -> int:
+        """In bytes, as they lie."""
+        return sum(file_range.size for file_range in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +54,36 @@ class StoredTask:
 
     def to_json(self, task: PrepareTask) -> str:
         """The content of the task's mark in the store."""
-        return json.dumps({"files": [dataclasses.asdict(file) for file in task.files], **dataclasses.asdict(self)})
+        return json.dumps({"ranges": _as_json(task.ranges), **dataclasses.asdict(self)})
 
     @classmethod
     def from_json(cls, content: str | bytes, task: PrepareTask) -> StoredTask | None:
-        """Reads a mark; None if it is that of other files."""
+        """Reads a mark; None if it is that of other ranges."""
         values: dict[str, Any] = json.loads(content)
-        if values["files"] != [dataclasses.asdict(file) for file in task.files]:
+        if values.get("ranges") != _as_json(task.ranges):
             return None
         size = values["size"] | {"failures": tuple(tuple(failure) for failure in values["size"]["failures"])}
         rejections = tuple(Rejection.from_json(item) for item in values["rejections"])
         return cls(tuple(values["parts"]), CorpusSize(**size), rejections)
 
 
+def _as_json(ranges: Sequence[FileRange]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(file_range) for file_range in ranges]
+
+
 @dataclass(eq=False)  # Beam writes notes of its own into transforms
 class FileShuffle(beam.PTransform):
-    """Files to buckets of tokenized documents, through a token store."""
+    """Tasks to buckets of tokenized documents, through a token store."""
 
     settings: Settings
     vocabulary: Vocabulary
     directory: str  # of the store
 
-    def expand(self, files: beam.PCollection[PrepareTask]) -> Shuffled:
+    def expand(self, tasks: beam.PCollection[PrepareTask]) -> Shuffled:
         """See `beam.PTransform`."""
         shards = self.settings.shards
         stored = (
-            files
+            tasks
             | "Spread tasks over workers" >> beam.Reshuffle()
             | "Store tokens" >> beam.ParDo(StoreTokens(self.settings, self.vocabulary, self.directory))
         )
@@ -94,15 +106,16 @@ class FileShuffle(beam.PTransform):
         return Shuffled(buckets, stored | "Take rejections" >> beam.FlatMap(take_rejections), plan)
 
 
-def plan_tasks(files: Sequence[InputFile]) -> list[PrepareTask]:
-    """Puts files, in the order of their paths, into tasks of some megabytes each."""
+def plan_tasks(ranges: Sequence[FileRange]) -> list[PrepareTask]:
+    """Puts ranges, in the order given, into tasks of 8 to 64 megabytes each, as their sizes alone decide."""
     tasks: list[PrepareTask] = []
-    waiting: list[InputFile] = []
+    waiting: list[FileRange] = []
     size = 0
-    for file in files:
-        waiting.append(file)
-        size += file.size
-        if size >= _BYTES_PER_TASK:
+    wanted = min(max(sum(file_range.size for file_range in ranges) // _TASKS, _SMALLEST_TASK), _LARGEST_TASK)
+    for file_range in ranges:
+        waiting.append(file_range)
+        size += file_range.size
+        if size >= wanted:
             tasks.append(PrepareTask(f"tokens-{len(tasks):05d}", tuple(waiting)))
             waiting, size = [], 0
     if waiting:
@@ -111,7 +124,7 @@ def plan_tasks(files: Sequence[InputFile]) -> list[PrepareTask]:
 
 
 class StoreTokens(beam.DoFn):
-    """Prepares the files of a task and writes them to the store, unless that was done by an earlier run."""
+    """Prepares the ranges of a task and writes them to the store, unless that was done by an earlier run."""
 
     def __init__(self, settings: Settings, vocabulary: Vocabulary, directory: str) -> None:
         self._settings = settings
@@ -128,7 +141,7 @@ class StoreTokens(beam.DoFn):
         mark = read_mark(self._storage, self._directory, _mark_name(task))
         done = StoredTask.from_json(mark, task) if mark is not None else None
         if done:
-            report(Stage.READ, sum(file.size for file in task.files))
+            report(Stage.READ, task.size)
             yield done
             return
         with fail_if_unwritable("tokens", self._directory):
@@ -141,17 +154,17 @@ class StoreTokens(beam.DoFn):
         rejections: list[Rejection] = []
         parts: list[str] = []
         waiting: list[TokenizedDocument] = []
-        tokens = 0
-        for item in self._preparer.prepare_files(task.files):
+        size = 0
+        for item in self._preparer.prepare_ranges(task.ranges):
             meter.add(item)
             if isinstance(item, Rejection):
                 rejections.append(item)
                 continue
             waiting.append(item)
-            tokens += len(item.ids)
-            if tokens >= _TOKENS_PER_PART:
+            size += item.ids.nbytes + item.sentence_offsets.nbytes + _BYTES_PER_DOCUMENT
+            if size >= _BYTES_PER_PART:
                 parts.append(self._write(task, len(parts), waiting))
-                waiting, tokens = [], 0
+                waiting, size = [], 0
         if waiting:
             parts.append(self._write(task, len(parts), waiting))
         return StoredTask(tuple(parts), meter.size, tuple(rejections))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mlm_data.cleaning import clean_document, document_key
 from mlm_data.config import Settings
-from mlm_data.corpora import InputFile, read_documents
+from mlm_data.corpora import FileRange, InputFile, read_documents, read_range
 from mlm_data.records import EXCERPT_CHARACTERS, Document, Layout, Reason, Rejection, SplitDocument, TokenizedDocument
 from mlm_data.sentences import SentenceSplitter, split_lines
 from mlm_data.storage import Storage
@@ -30,9 +30,9 @@ class Preparer:
         """The documents of a file as they stand in it."""
         return read_documents(file, self._corpora, self._storage)
 
-    def prepare_files(self, files: Iterable[InputFile]) -> Iterator[TokenizedDocument | Rejection]:
-        """All documents of some files, with progress."""
-        return self.prepare(item for file in files for item in report_reading(self.read(file), file.size))
+    def prepare_ranges(self, ranges: Iterable[FileRange]) -> Iterator[TokenizedDocument | Rejection]:
+        """All documents of some files or parts of files, with progress."""
+        return self.prepare(item for part in ranges for item in self._read_range(part))
 
     def prepare(self, items: Iterable[Document | Rejection]) -> Iterator[TokenizedDocument | Rejection]:
         """Documents tokenized, those of no use as rejections; rejections as they are."""
@@ -49,6 +49,9 @@ class Preparer:
                 yield from self._tokenize(batch)
                 batch, characters = [], 0
         yield from self._tokenize(batch)
+
+    def _read_range(self, part: FileRange) -> Iterator[Document | Rejection]:
+        return report_reading(read_range(part, self._corpora, self._storage), part.size)
 
     def _split(self, document: Document) -> SplitDocument:
         split = split_lines if document.layout is Layout.SENTENCES else self._splitter.split

@@ -27,17 +27,17 @@ def report(stage: Stage, count: int) -> None:
     _LOGGER.info("progress: %s %d", stage, count)
 
 
-def report_reading(documents: Iterator[Document | Rejection], file_size: int) -> Iterator[Document | Rejection]:
-    """Passes documents on and says how much of their file that was, its whole size by the end."""
+def report_reading(documents: Iterator[Document | Rejection], size: int) -> Iterator[Document | Rejection]:
+    """Passes documents on and says how much of their file or range that was, its whole size by the end."""
     unsaid, said = 0, 0
     for document in documents:
         yield document
         unsaid += len(document.text) if isinstance(document, Document) else 0
         if unsaid > _BYTES_BETWEEN_LINES:
-            step = min(unsaid, file_size - said)  # text may be longer than its compressed file
+            step = min(unsaid, size - said)  # text may be longer than its compressed file
             report(Stage.READ, step)
             unsaid, said = 0, said + step
-    report(Stage.READ, file_size - said)
+    report(Stage.READ, size - said)
 
 
 class ProgressHandler(logging.Handler):

@@ -123,7 +123,7 @@ def _judge_features(evidence: Evidence) -> Check:
     check = _judge_breach(evidence, FEATURES)
     if manifest is None or check.verdict is Verdict.VIOLATED:
         return check
-    listed = kind_of_manifest(manifest, has_predictions=bool(schema.slots))
+    listed = kind_of_manifest(manifest)
     found, wanted = (set(kind) for kind in (schema.kind, listed))
     if found == wanted:
         return check

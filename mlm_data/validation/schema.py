@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mlm_data.examples import FEATURES, RecordError, Width
+from mlm_data.examples import BERT_FEATURES, RecordError, Width, features_of
 from mlm_data.manifest import Manifest
 
 LABELS = "next_sentence_labels"
@@ -24,14 +24,14 @@ def kind_of(values: Mapping[str, NDArray[Any]]) -> Kind:
     return tuple((name, _type_of(values[name]), values[name].shape[-1]) for name in sorted(values))
 
 
-def kind_of_manifest(manifest: Manifest, *, has_predictions: bool) -> Kind:
-    """The features that records of a dataset of ours have; without predictions where it has none."""
+def kind_of_manifest(manifest: Manifest) -> Kind:
+    """The features that records of a dataset of ours have."""
     sizes = {
         Width.SEQUENCE: manifest.max_seq_length,
-        Width.PREDICTIONS: manifest.max_predictions_per_seq if has_predictions else 0,
-        Width.ONE: 1 if manifest.label_meanings else 0,
+        Width.PREDICTIONS: manifest.max_predictions_per_seq,
+        Width.ONE: 1,
     }
-    features = (feature for feature in FEATURES if sizes[feature.width])
+    features = features_of(manifest.objective, manifest.masking)
     return tuple(
         sorted((feature.name(manifest.feature_names), feature.dtype, sizes[feature.width]) for feature in features)
     )
@@ -74,12 +74,14 @@ class Schema:
     def columns(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The features of interest by v2 name."""
         sizes = {Width.SEQUENCE: self.width, Width.PREDICTIONS: self.slots, Width.ONE: int(self.has_labels)}
-        return {feature.v2: values[feature.name(self.feature_names)] for feature in FEATURES if sizes[feature.width]}
+        return {
+            feature.v2: values[feature.name(self.feature_names)] for feature in BERT_FEATURES if sizes[feature.width]
+        }
 
 
 def _common_size(values: Mapping[str, NDArray[Any]], feature_names: str, width: Width) -> int:
     """How many values the features of one width have; 0 where all of them are missing, and may be."""
-    features = [feature for feature in FEATURES if feature.width is width]
+    features = [feature for feature in BERT_FEATURES if feature.width is width]
     found = {feature.name(feature_names): values.get(feature.name(feature_names)) for feature in features}
     sizes = {name: len(array) if array is not None else 0 for name, array in found.items()}
     common = set(sizes.values())

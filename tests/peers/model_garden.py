@@ -30,12 +30,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mlm_data.examples import FEATURES, Width
+from mlm_data.examples import Width, features_of
 
 SEED = 12345
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 HIDDEN_SIZE = 128
+MASKING = "token"  # or any other: all give the same features, but for "none", on which the task cannot train
+NEXT_SENTENCE_LABELS = "next_sentence_labels"
 NEXT_SENTENCE = "next_sentence"  # the name under which the task looks for the logits of next_sentence_labels
 UNUSED = "pooler_transform"  # the encoder's own pooler: the pre-training head brings another, so no gradient gets here
 
@@ -55,7 +57,12 @@ class Dataset:
     max_seq_length: int
     max_predictions_per_seq: int
     feature_names: str
-    has_labels: bool
+    objective: str
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the task may be told to look for next_sentence_labels."""
+        return NEXT_SENTENCE_LABELS in {feature.v2 for feature in features_of(self.objective, MASKING)}
 
     @property
     def largest_shard(self) -> Path:
@@ -90,8 +97,7 @@ class Dataset:
             feature.name(self.feature_names): tf.io.FixedLenFeature(
                 [widths[feature.width]], tf.dtypes.as_dtype(feature.dtype)
             )
-            for feature in FEATURES
-            if self.has_labels or feature.width is not Width.ONE
+            for feature in features_of(self.objective, MASKING)
         }
 
 
@@ -120,7 +126,7 @@ class LabelCount:
         self.predicted += int(used.sum())
         self.predicted_padding += int((ids[used] == 0).sum())
         self.unused_slots_filled += int((ids[~used] != 0).sum())
-        for label in batch.get("next_sentence_labels", tf.zeros([0, 1])).numpy()[:, 0].tolist():
+        for label in batch.get(NEXT_SENTENCE_LABELS, tf.zeros([0, 1])).numpy()[:, 0].tolist():
             self.next_sentence[label] = self.next_sentence.get(label, 0) + 1
 
 
@@ -139,6 +145,8 @@ def read_dataset(directory: Path, arguments: argparse.Namespace) -> Dataset:
     manifest = read_manifest(directory)
     max_seq_length = arguments.seq_length or manifest.get("max_seq_length")
     max_predictions_per_seq = arguments.max_predictions_per_seq or manifest.get("max_predictions_per_seq")
+    if manifest and not max_predictions_per_seq:
+        raise NoDatasetError(f"{directory} holds records without masks, on which Model Garden's task cannot train")
     if not max_seq_length or not max_predictions_per_seq:
         raise NoDatasetError(f"{directory} has no manifest.json; give --seq_length and --max_predictions_per_seq")
     return Dataset(
@@ -147,7 +155,7 @@ def read_dataset(directory: Path, arguments: argparse.Namespace) -> Dataset:
         max_seq_length=max_seq_length,
         max_predictions_per_seq=max_predictions_per_seq,
         feature_names=manifest.get("feature_names", "v2"),
-        has_labels=manifest.get("objective", "nsp") != "mlm",
+        objective=manifest.get("objective", "nsp"),
     )
 
 
@@ -186,8 +194,8 @@ def check_parsing(dataset: Dataset, batch: Batch) -> Check:
     shard = tf.data.TFRecordDataset(str(dataset.largest_shard), compression_type=compression)
     records = next(iter(shard.batch(BATCH_SIZE)))
     parsed = tf.io.parse_example(records, dataset.schema())
-    expected = {feature.v2: parsed.get(feature.name(dataset.feature_names)) for feature in FEATURES}
-    expected = {name: tensor.numpy() for name, tensor in expected.items() if tensor is not None}
+    features = features_of(dataset.objective, MASKING)
+    expected = {feature.v2: parsed[feature.name(dataset.feature_names)].numpy() for feature in features}
     differing = sorted(
         {name for name in expected.keys() & batch.keys() if not np.array_equal(expected[name], batch[name].numpy())}
         | (expected.keys() ^ batch.keys())

@@ -9,13 +9,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
+from mlm_data.objectives import OBJECTIVES
+
 Section = TypeVar("Section")
 
+NO_MASKING = "none"
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
 
 
@@ -125,18 +129,26 @@ class WordpieceSettings:
 
 @dataclass(frozen=True)
 class PairingSettings:
-    """How documents become segment pairs (room 5)."""
+    """What segments instances are made of (room 5)."""
 
     objective: str = _setting(
         "nsp",
-        "nsp: next sentence prediction, exactly half of each shard's pairs random, labels that lengths cannot betray.",
-        choices=("nsp",),
+        "What is learnt besides hidden tokens. nsp: next sentence prediction, exactly half of each shard's pairs "
+        "random, labels that lengths cannot betray. sop: sentence order prediction, exactly half of each shard's pairs "
+        "swapped. mlm: nothing; instances of one segment, without labels.",
+        choices=tuple(OBJECTIVES),
     )
     max_seq_length: int = _setting(
-        128, "Tokens of an instance, [CLS] and both [SEP] counted; shorter ones are padded.", metavar="N"
+        128, "Tokens of an instance, [CLS] and each [SEP] counted; shorter ones are padded.", metavar="N"
     )
     short_seq_prob: float = _setting(
-        0.1, "Share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
+        0.1, "nsp and sop: share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
+    )
+    mlm_packing: str = _setting(
+        "full_sentences",
+        "mlm: how sentences fill instances, whole unless they are longer than one. full_sentences: one document after "
+        "the other, with [SEP] between them. doc_sentences: never sentences of two documents in one instance.",
+        choices=("full_sentences", "doc_sentences"),
     )
 
     def __post_init__(self) -> None:
@@ -146,14 +158,39 @@ class PairingSettings:
             0.0 <= self.short_seq_prob <= 1.0, f"--short_seq_prob is {self.short_seq_prob}; expected between 0 and 1"
         )
 
+    @property
+    def room(self) -> int:
+        """Tokens of an instance that may be text: all but [CLS] and the [SEP] of each segment."""
+        return self.max_seq_length - OBJECTIVES[self.objective].special_tokens
+
 
 @dataclass(frozen=True)
 class MaskingSettings:
     """Which tokens are hidden (room 6)."""
 
-    masking: str = _setting("token", "token: every token alone, as BERT was first trained.", choices=("token",))
+    masking: str = _setting(
+        "token",
+        "token: every token alone, as BERT was first trained. whole_word: all pieces of a word or none. ngram: one to "
+        "--max_ngram_size words in a row, n with chance proportional to 1/n, as in ALBERT. span: one to ten words in a "
+        "row, of a geometric law, all of it hidden in the same way, as in SpanBERT. none: no token; records say where "
+        "words begin, for a trainer that masks anew each time.",
+        choices=("token", "whole_word", "ngram", "span", NO_MASKING),
+    )
     masked_lm_prob: float = _setting(0.15, "Share of an instance's tokens to predict.", metavar="P")
-    max_predictions_per_seq: int = _setting(20, "Most tokens to predict in one instance.", metavar="N")
+    max_predictions_per_seq: int = _setting(
+        0,
+        "Most tokens to predict in one instance; auto: masked_lm_prob of --max_seq_length, rounded up (with --masking "
+        "none, 0).",
+        metavar="N",
+        words={"auto": 0},
+    )
+    mask_token_prob: float = _setting(0.8, "Share of the predicted tokens that become [MASK].", metavar="P")
+    random_token_prob: float = _setting(
+        0.1,
+        "Share of the predicted tokens that become an ordinary token drawn uniformly; what is left stays as it is.",
+        metavar="P",
+    )
+    max_ngram_size: int = _setting(3, "Most words of an n-gram, with --masking ngram.", metavar="N")
 
     def __post_init__(self) -> None:
         _check_choices(self)
@@ -161,9 +198,48 @@ class MaskingSettings:
             0.0 < self.masked_lm_prob <= 0.5, f"--masked_lm_prob is {self.masked_lm_prob}; expected above 0, up to 0.5"
         )
         _require(
-            self.max_predictions_per_seq > 0,
-            f"--max_predictions_per_seq is {self.max_predictions_per_seq}; expected 1 or more",
+            self.max_predictions_per_seq >= 0,
+            f"--max_predictions_per_seq is {self.max_predictions_per_seq}; expected auto or 1 and more",
         )
+        for name in ("mask_token_prob", "random_token_prob"):
+            share = getattr(self, name)
+            _require(0.0 <= share <= 1.0, f"--{name} is {share}; expected between 0 and 1")
+        _require(
+            self.kept_token_prob >= 0.0,
+            f"--mask_token_prob {self.mask_token_prob} and --random_token_prob {self.random_token_prob} are more than "
+            f"1 together; lower one of them",
+        )
+        _require(
+            1 <= self.max_ngram_size <= 100, f"--max_ngram_size is {self.max_ngram_size}; expected between 1 and 100"
+        )
+        if self.masking == NO_MASKING:
+            self._require_no_advice()
+
+    def _require_no_advice(self) -> None:
+        """Refuses to be told how to mask where nothing is masked, rather than keep what holds for no record."""
+        others = (field for field in dataclasses.fields(self) if field.name != "masking")
+        given = [f"--{field.name}" for field in others if getattr(self, field.name) != field.default]
+        _require(
+            not given,
+            f"--masking none leaves masking to the trainer, but {' and '.join(given)} would tell how to mask; "
+            f"leave out one or the other",
+        )
+
+    @property
+    def kept_token_prob(self) -> float:
+        """Share of the predicted tokens that stay as they are."""
+        return round(1.0 - self.mask_token_prob - self.random_token_prob, 9)
+
+    def resolved(self, max_seq_length: int) -> MaskingSettings:
+        """These settings with a number in place of an `auto` that depends on the length of the instances.
+
+        The number is 0 exactly if nothing is masked.
+        """
+        if self.max_predictions_per_seq or self.masking == NO_MASKING:
+            return self
+        # Rounded first, since 0.07 * 100 is a little more than 7.
+        slots = math.ceil(round(self.masked_lm_prob * max_seq_length, 9))
+        return dataclasses.replace(self, max_predictions_per_seq=slots)
 
 
 @dataclass(frozen=True)
@@ -264,11 +340,13 @@ class Settings:
     shuffle: ShuffleSettings = ShuffleSettings()
 
     def __post_init__(self) -> None:
-        slots, length = self.masking.max_predictions_per_seq, self.pairing.max_seq_length
+        # Here and nowhere else, so that everybody who has settings has the number.
+        object.__setattr__(self, "masking", self.masking.resolved(self.pairing.max_seq_length))
+        slots, room = self.masking.max_predictions_per_seq, self.pairing.room
         _require(
-            slots <= length - 3,
-            f"--max_predictions_per_seq is {slots} but --max_seq_length {length} leaves {length - 3} tokens to "
-            f"predict; lower the first or raise the second",
+            slots <= room,
+            f"--max_predictions_per_seq is {slots} but --max_seq_length {self.pairing.max_seq_length} leaves {room} "
+            f"tokens to predict; lower the first or raise the second",
         )
 
     @classmethod

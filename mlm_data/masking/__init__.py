@@ -1,0 +1,73 @@
+"""Room 6: a batch of instances becomes a masked batch (Devlin et al. 2019, section 3.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from mlm_data.config import NO_MASKING, MaskingSettings
+from mlm_data.masking.candidates import find_candidates, prediction_counts
+from mlm_data.masking.replacement import replace_tokens
+from mlm_data.masking.selection import select_tokens
+from mlm_data.masking.words import find_word_starts
+from mlm_data.records import InstanceBatch
+from mlm_data.vocabulary import Vocabulary
+
+__all__ = ["find_candidates", "mask_tokens", "prediction_counts"]
+
+
+def mask_tokens(
+    batch: InstanceBatch, settings: MaskingSettings, vocabulary: Vocabulary, rng: np.random.Generator
+) -> InstanceBatch:
+    """Chooses tokens to predict, all with equal chance, and hides them; [CLS], [SEP] and padding never.
+
+    The budget of an instance of n tokens, specials counted, is min(P, max(1, round(masked_lm_prob * n))).
+
+    - token: each token alone; the budget is met exactly (but for instances that have fewer candidates).
+    - whole_word: all pieces of a word or none, so that the budget may be missed by a few tokens; a word's chance does
+      not depend on its number of pieces. Words of more pieces than the budget are never chosen; in an instance that has
+      no others, single pieces are.
+    - ngram: likewise, words next to each other being chosen together, n with a chance proportional to 1 / n (ALBERT).
+    - span: likewise, with lengths of a geometric law (SpanBERT).
+    - none: nothing is hidden; instead it is marked where words begin, so that a trainer can mask whole words.
+
+    N-grams and spans never go beyond a special token and are cut there, and where the budget ends, between two words.
+
+    Of the chosen tokens, shares of `mask_token_prob` and `random_token_prob` become [MASK] and an ordinary token drawn
+    uniformly; the others stay. This is decided for each token, but with span for all tokens of a span at once.
+
+    Args:
+        batch: unmasked instances.
+        settings: strategy, rates and P, the number of mask slots.
+        vocabulary: gives special and ordinary tokens and tells ## pieces.
+        rng: decides positions and replacements.
+
+    Returns:
+        The batch with `input_word_ids` changed and the masked_lm arrays filled, shape [instances, P]; with none, the
+        batch with `input_word_starts`.
+
+    Raises:
+        ValueError: P is still `auto`.
+    """
+    if settings.masking == NO_MASKING:
+        ids = batch.input_word_ids
+        starts = find_word_starts(ids, find_candidates(ids, vocabulary), vocabulary)
+        return dataclasses.replace(batch, input_word_starts=starts)
+    slots = settings.max_predictions_per_seq
+    if not slots:
+        raise ValueError("max_predictions_per_seq is auto; expected a number, as in the masking section of Settings")
+    chosen = select_tokens(batch, settings, vocabulary, rng)
+    used = np.arange(slots) < chosen.counts[:, None]
+    originals = np.where(used, np.take_along_axis(batch.input_word_ids, chosen.positions, axis=1), 0)
+    replaced = replace_tokens(originals, chosen.begins, settings, vocabulary, rng)
+    hidden = batch.input_word_ids.copy()
+    rows = np.broadcast_to(np.arange(len(batch))[:, None], used.shape)
+    hidden[rows[used], chosen.positions[used]] = replaced[used]
+    return dataclasses.replace(
+        batch,
+        input_word_ids=hidden,
+        masked_lm_positions=chosen.positions,
+        masked_lm_ids=originals,
+        masked_lm_counts=chosen.counts,
+    )

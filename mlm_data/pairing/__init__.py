@@ -1,0 +1,34 @@
+"""Room 5: a bucket's documents become the segments of instances, as ranges into one flat token array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlm_data.config import PairingSettings
+from mlm_data.pairing.corpus import lay_end_to_end
+from mlm_data.pairing.nsp import make_nsp_pairs
+from mlm_data.pairing.packing import pack_sentences
+from mlm_data.pairing.sop import make_sop_pairs
+from mlm_data.records import Segments, TokenizedCorpus
+
+__all__ = ["lay_end_to_end", "make_nsp_pairs", "make_segments", "make_sop_pairs", "pack_sentences"]
+
+
+def make_segments(
+    corpus: TokenizedCorpus, settings: PairingSettings, sep_id: int, rng: np.random.Generator
+) -> Segments:
+    """The segments of one pass over a corpus, as the objective asks for, in random order.
+
+    Args:
+        corpus: the documents of one bucket.
+        settings: objective, lengths and their law.
+        sep_id: the id of [SEP], which may stand between documents within a segment.
+        rng: decides whatever is drawn.
+    """
+    match settings.objective:
+        case "nsp":
+            return make_nsp_pairs(corpus, settings, rng)
+        case "sop":
+            return make_sop_pairs(corpus, settings, rng)
+        case _:
+            return pack_sentences(corpus, settings, sep_id, rng)

@@ -1,0 +1,138 @@
+"""Next sentence prediction, balanced by construction.
+
+Every chunk of text is first planned as if its pair were real. Then exactly half of the pairs exchange their second
+segments among themselves, each taking one of nearly its own length. So both labels have the same law of lengths,
+boundaries and truncation, no text is used twice in a pass, and only whether B follows A tells them apart.
+
+This replaces the sampling of google-research/bert's `create_instances_from_document`, whose share of random pairs
+lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths and truncation follow that script.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from mlm_data.config import PairingSettings
+from mlm_data.pairing.chunks import draw_cuts, plan_chunks
+from mlm_data.pairing.corpus import Indices
+from mlm_data.pairing.truncation import truncate
+from mlm_data.records import Segments, TokenizedCorpus
+
+
+def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> Segments:
+    """Segment pairs for next sentence prediction (Devlin et al. 2019, appendix A.2), in random order.
+
+    Half of the pairs have label 1. Where one document holds so much of the bucket that its pairs
+    cannot all find a partner in another document, the surplus is left out; a bucket of a single document gives none.
+    A document of one sentence gives none either, since it has no sentence boundary.
+
+    Args:
+        corpus: the documents of one bucket.
+        settings: lengths and their law.
+        rng: decides targets, cuts, labels, exchange, truncation and order.
+
+    Returns:
+        Pairs whose |A| + |B| is at most the room of an instance, both segments non-empty; `left_out` counts the
+        surplus.
+    """
+    tokens_at, document_offsets, room = corpus.sentence_offsets, corpus.document_offsets, settings.room
+    starts, ends = plan_chunks(tokens_at, document_offsets, room, settings.short_seq_prob, rng)
+    cuts = draw_cuts(starts, ends, rng)
+    documents = np.searchsorted(document_offsets, starts, side="right") - 1
+    labels, kept = _choose_labels(documents, rng)
+    pairs = Segments(corpus.ids, tokens_at[starts], tokens_at[cuts], tokens_at[cuts], tokens_at[ends], labels)
+    exchanged = _exchange_second_segments(pairs, documents, rng)
+    truncated = truncate(exchanged.take(rng.permutation(kept)), room, (room + 1) // 2, rng)
+    return dataclasses.replace(truncated, left_out=len(starts) - len(kept))
+
+
+def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Draws which pairs become random ones, such that all of them can find a partner in another document.
+
+    That is possible exactly if no document has more than half of the random pairs.
+
+    Returns:
+        Labels, int64 [pairs], and the indices of the pairs to keep, ascending.
+    """
+    pairs = len(documents)
+    order = rng.permutation(pairs)
+    rank = _rank_within_group(documents[order])
+    sizes = np.bincount(documents)
+    largest = int(sizes.max(initial=0))
+    half = (pairs + int(rng.integers(2))) // 2  # of an odd number, the smaller or the larger half
+    randoms = min(half, 2 * (pairs - largest))
+    while np.minimum(sizes, randoms // 2).sum() < randoms:
+        randoms -= 1
+    labels = np.zeros(pairs, np.int64)
+    labels[order[rank < randoms // 2][:randoms]] = 1
+    if randoms == half or not randoms:
+        return labels, np.arange(pairs if randoms else 0)
+    surplus = pairs - 2 * randoms
+    removable = order[labels[order] == 0]
+    in_largest_first = np.argsort(documents[removable] != sizes.argmax(), kind="stable")
+    return labels, np.setdiff1d(np.arange(pairs), removable[in_largest_first][:surplus])
+
+
+def _rank_within_group(groups: Indices) -> Indices:
+    """For each element, how many equal ones precede it."""
+    by_group = np.argsort(groups, kind="stable")
+    firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
+    sizes = np.diff(firsts, append=len(groups))
+    ranks = np.empty(len(groups), np.int64)
+    ranks[by_group] = np.arange(len(groups)) - np.repeat(firsts, sizes)
+    return ranks
+
+
+def _exchange_second_segments(pairs: Segments, documents: Indices, rng: np.random.Generator) -> Segments:
+    """Lets the pairs of label 1 exchange their B's with neighbours in the order of |B|, never within a document."""
+    shuffled = rng.permutation(np.flatnonzero(pairs.labels))
+    takers = shuffled[np.argsort((pairs.b_end - pairs.b_start)[shuffled], kind="stable")]
+    if not len(takers):
+        return pairs
+    givers = _swap_neighbours(takers)
+    _part_from_own_documents(givers, documents[takers], documents)
+    b_start, b_end = pairs.b_start.copy(), pairs.b_end.copy()
+    b_start[takers], b_end[takers] = pairs.b_start[givers], pairs.b_end[givers]
+    return dataclasses.replace(pairs, b_start=b_start, b_end=b_end)
+
+
+def _swap_neighbours(items: Indices) -> Indices:
+    """Items 0 and 1 change places, 2 and 3, and so on; of an odd number the last three rotate."""
+    swapped = items.copy()
+    even = len(items) - len(items) % 2
+    swapped[0:even:2], swapped[1:even:2] = items[1:even:2], items[0:even:2]
+    if len(items) % 2:
+        swapped[-3:] = np.roll(items[-3:], 1)
+    return swapped
+
+
+def _part_from_own_documents(givers: Indices, taker_documents: Indices, documents: Indices) -> None:
+    """Swaps givers, in place, until none is of its taker's document; the nearest possible swap keeps |B| close.
+
+    Since no document has more than half of the takers, a swap that helps here and harms nowhere always exists.
+    """
+    # Lists, since single elements are looked at: arrays would take several times as long.
+    takers_are_of, givers_are_of = taker_documents.tolist(), documents[givers].tolist()
+    for place in np.flatnonzero(documents[givers] == taker_documents).tolist():
+        document = takers_are_of[place]
+        if givers_are_of[place] != document:
+            continue  # an earlier swap has already helped
+        other = next(
+            near
+            for near in _outwards(place, len(givers))
+            if takers_are_of[near] != document and givers_are_of[near] != document
+        )
+        givers[[place, other]] = givers[[other, place]]
+        givers_are_of[place], givers_are_of[other] = givers_are_of[other], givers_are_of[place]
+
+
+def _outwards(place: int, size: int) -> Iterator[int]:
+    """The other places of a list of this size, the nearest first."""
+    for distance in range(1, size):
+        if place >= distance:
+            yield place - distance
+        if place + distance < size:
+            yield place + distance

@@ -1,0 +1,302 @@
+"""Training: what is minimized, how weights move, and that nothing but settings and data decides the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from mlm_data.config import SettingsError
+from mlm_data.config.training import TrainingRunSettings, TrainingSettings
+from mlm_data.shards import TRAIN
+from mlm_data.storage import LocalStorage
+from mlm_data.training.dataset import PretrainingData
+from mlm_data.training.results import Results
+from mlm_data.training.scores import Scores
+from pipelines import evaluate, train_bert
+from tests.finished import write_dataset
+from tests.tiny_bert import NEXT_SENTENCE, needs_tensorflow, tiny_config
+
+pytestmark = needs_tensorflow
+REPOSITORY = Path(__file__).parents[1]
+STEPS, BATCH = 6, 8
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("data")
+    write_dataset(directory, documents=6)
+    return directory
+
+
+def settings(**changes: Any) -> TrainingSettings:
+    flags = {"batch_size": BATCH, "num_train_steps": STEPS, "learning_rate": 0.01, "num_warmup_steps": 2}
+    return TrainingSettings(**flags | changes)
+
+
+def train(
+    directory: Path,
+    model_dir: Path,
+    *,
+    tell: Any = lambda *_: None,
+    run: Any = None,
+    validate: bool = False,
+    **changes: Any,
+) -> Any:
+    """Trains a model of one layer on a dataset."""
+    from mlm_data.training import loop
+    from mlm_data.training.model_choice import choose_model
+
+    model_dir.mkdir(exist_ok=True)
+    flags = {"data_dir": str(directory), "model_dir": str(model_dir), "log_every": 1, "checkpoint_every": 2}
+    chosen = settings(**changes)
+    data = PretrainingData.load(LocalStorage(), str(directory))
+    if not validate:
+        shards = {TRAIN: data.manifest.shards[TRAIN]}
+        data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, shards=shards))
+    if chosen.init_checkpoint:
+        config = choose_model(chosen, data)
+    else:
+        dropout = {"hidden_dropout_prob": chosen.dropout, "attention_probs_dropout_prob": chosen.dropout}
+        config = tiny_config(num_hidden_layers=1, max_position_embeddings=32, **dropout)
+    return loop.train(loop.Training(chosen, TrainingRunSettings(**flags | (run or {})), data, config), tell)
+
+
+def scores_of(trained: Any) -> list[Scores]:
+    return [entry.scores for entry in trained.log.entries]
+
+
+# What is minimized
+
+
+def test_losses_are_weighted_means_over_the_whole_batch():
+    import tensorflow as tf
+
+    from mlm_data.training.losses import sum_losses, total_loss
+
+    rng = np.random.default_rng(1)
+    logits, pair_logits = rng.normal(0, 3, (6, 4, 11)), rng.normal(0, 3, (6, 2))
+    ids, labels = rng.integers(0, 11, (6, 4)), rng.integers(0, 2, 6)
+    weights = (np.arange(4) < rng.integers(1, 5, 6)[:, None]).astype(np.float32)
+
+    def losses(logits, targets):
+        log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        return -np.take_along_axis(log_probabilities, targets[..., None], -1)[..., 0]
+
+    expected = Scores(
+        (losses(logits, ids) * weights).sum() / weights.sum(),
+        ((logits.argmax(-1) == ids) * weights).sum() / weights.sum(),
+        losses(pair_logits, labels).mean(),
+        (pair_logits.argmax(-1) == labels).mean(),
+    )
+    outputs = {"mlm_logits": logits, f"{NEXT_SENTENCE[0]}_logits": pair_logits}
+    batch = {"masked_lm_ids": ids, "masked_lm_weights": weights, "next_sentence_labels": labels}
+    parts = []
+    for half in (slice(None, 2), slice(2, None)):  # of different numbers of predictions
+        some_outputs = {name: tf.constant(value[half]) for name, value in outputs.items()}
+        parts.append(sum_losses(some_outputs, {name: tf.constant(value[half]) for name, value in batch.items()}))
+    found = Scores.of([float(sum(values)) for values in zip(*parts, strict=True)])
+    for name in Scores.__dataclass_fields__:
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-5), name
+    loss = sum(float(total_loss(part, weights.sum(), 6.0)) for part in parts)
+    assert loss == pytest.approx(expected.mlm_loss + expected.next_sentence_loss, rel=1e-5)
+
+
+# How weights move
+
+
+@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.given(st.integers(2, 1000), st.floats(0, 1), st.floats(0.5, 3))
+def test_the_learning_rate_rises_in_a_line_and_falls_as_a_power(steps, share, power):
+    from mlm_data.training.optimization import make_schedule
+
+    warmup = int(share * steps)
+    schedule = make_schedule(settings(num_train_steps=steps, num_warmup_steps=warmup, decay_power=power))
+    rates = np.asarray(schedule(np.arange(steps)))
+    rising, falling = rates[:warmup], rates[warmup:]
+    np.testing.assert_allclose(rising, 0.01 * np.arange(1, warmup + 1) / max(1, warmup), rtol=1e-5)
+    np.testing.assert_allclose(falling, 0.01 * np.linspace(1, 0, len(falling) + 1)[:-1] ** power, rtol=1e-4, atol=1e-9)
+    assert (rates > 0).all()
+
+
+def test_the_warm_up_is_a_tenth_of_few_steps_and_that_of_the_paper_for_many():
+    assert settings(num_warmup_steps=-1, num_train_steps=1_000_000).warmup_steps == 10_000
+    assert settings(num_warmup_steps=-1, num_train_steps=50).warmup_steps == 5
+
+
+def reference_step(kind, weights, gradients, moments, step, decayed):
+    """Adam with decoupled decay (Loshchilov and Hutter 2019) or LAMB (You et al. 2020), by the book, in float64."""
+    rate, decay, clip = 0.01 * min(1, (step + 1) / 2), 0.1, 0.5
+    norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+    for place, whole in enumerate(gradients):
+        gradient = whole * min(1.0, clip / norm)
+        moments[place][0] = 0.9 * moments[place][0] + 0.1 * gradient
+        moments[place][1] = 0.999 * moments[place][1] + 0.001 * gradient**2
+        mean, square = moments[place][0] / (1 - 0.9 ** (step + 1)), moments[place][1] / (1 - 0.999 ** (step + 1))
+        update = mean / (np.sqrt(square) + 1e-6) + (decay * weights[place] if decayed[place] else 0)
+        if kind == "lamb" and decayed[place]:
+            norms = np.linalg.norm(weights[place]), np.linalg.norm(update)
+            update = update * (norms[0] / norms[1] if min(norms) > 0 else 1.0)
+        weights[place] = weights[place] - rate * update
+
+
+@pytest.mark.parametrize("kind", ["adamw", "lamb"])
+def test_optimizers_step_as_the_papers_say(kind):
+    import keras
+    import tensorflow as tf
+
+    from mlm_data.training.optimization import make_optimizer
+
+    rng = np.random.default_rng(2)
+    names, shapes = ["kernel", "bias", "gamma", "kernel"], [(3, 2, 4), (2, 4), (4,), (3,)]
+    weights = [rng.normal(0, 1, shape) for shape in shapes[:3]] + [np.zeros(3)]  # LAMB knows no norm to keep to
+    variables = [keras.Variable(value, name=name) for value, name in zip(weights, names, strict=True)]
+    optimizer = make_optimizer(
+        settings(optimizer=kind, weight_decay=0.1, max_grad_norm=0.5, num_train_steps=10**9), variables
+    )
+    moments = [[np.zeros(shape), np.zeros(shape)] for shape in shapes]
+    for step in range(4):
+        gradients = [rng.normal(0, 10.0**-step, shape) for shape in shapes]  # long ones first, then short
+        optimizer.apply([tf.constant(gradient, tf.float32) for gradient in gradients])
+        reference_step(kind, weights, gradients, moments, step, [name == "kernel" for name in names])
+        for variable, expected in zip(variables, weights, strict=True):
+            np.testing.assert_allclose(np.asarray(variable), expected, rtol=2e-4, atol=1e-6)
+
+
+# Only settings and data decide
+
+
+@pytest.fixture(scope="module")
+def plain(directory, tmp_path_factory):
+    """A run without dropout, on one device, each batch at once."""
+    return train(directory, tmp_path_factory.mktemp("plain") / "model", dropout=0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [({"gradient_accumulation_steps": 4, "jit_compile": True}, 1e-4), ({"mixed_precision": "bfloat16"}, 0.02)],
+)
+def test_parts_compilation_and_precision_do_not_matter(directory, plain, tmp_path, changes, tolerance):
+    other = train(directory, tmp_path, dropout=0.0, **changes)
+    for one, same in zip(scores_of(plain), scores_of(other), strict=True):
+        assert same.mlm_loss == pytest.approx(one.mlm_loss, rel=tolerance)
+        assert same.next_sentence_loss == pytest.approx(one.next_sentence_loss, rel=tolerance)
+
+
+_ON_TWO_DEVICES = """
+import sys
+from pathlib import Path
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.test_training import train
+run = {"distribution": "mirrored"}
+train(Path(sys.argv[1]), Path(sys.argv[2]), run=run, dropout=0.0, mixed_precision="float16")
+"""
+
+
+def test_the_number_of_devices_does_not_matter(directory, plain, tmp_path):
+    command = [sys.executable, "-c", _ON_TWO_DEVICES, str(directory), str(tmp_path)]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["mlm_loss"] for line in lines]
+    assert losses == pytest.approx([scores.mlm_loss for scores in scores_of(plain)], rel=2e-3)
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it."""
+
+
+def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(directory, tmp_path):
+    def kill_at(last: int) -> Any:
+        def tell(step: int, _: Any) -> None:
+            if step == last:
+                raise Killed
+
+        return tell
+
+    flags = {"masking": "dynamic", "run": {"log_every": 3, "checkpoint_every": 2}}
+    undisturbed = train(directory, tmp_path / "one", **flags)
+    for last in (3, 4):  # a step after the checkpoint, and just after it, between two lines of the log
+        with pytest.raises(Killed):
+            train(directory, tmp_path / "other", tell=kill_at(last), **flags)
+    resumed = train(directory, tmp_path / "other", **flags)
+    assert [(entry.step, entry.split) for entry in resumed.log.entries] == [
+        (3, "train"),
+        (6, "train"),
+    ]
+    assert scores_of(resumed) == scores_of(undisturbed)
+    for weight, same in zip(undisturbed.model.weights, resumed.model.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(weight), np.asarray(same))
+
+
+def test_the_log_of_a_killed_run_is_cut_to_its_checkpoint(tmp_path):
+    from mlm_data.training.training_log import Entry, TrainingLog
+
+    log = TrainingLog(tmp_path, 0)
+    entries = [Entry(step, "train", Scores(1.0 / step, 0.5, None, None), 0.1, 9.0) for step in (10, 20, 30)]
+    for entry in entries:
+        log.add(entry)
+    (tmp_path / "log.jsonl").write_bytes((tmp_path / "log.jsonl").read_bytes() + b'{"step": 4')
+    assert TrainingLog(tmp_path, 20).entries == entries[:2]
+    assert TrainingLog(tmp_path, 99).entries == entries[:2]
+
+
+def test_a_batch_must_divide_among_devices_and_parts():
+    import tensorflow as tf
+
+    from mlm_data.training.strategies import check_batch_size
+
+    check_batch_size(8, 4, tf.distribute.OneDeviceStrategy("/cpu:0"))
+    with pytest.raises(SettingsError, match="--batch_size is 8; expected a multiple of 3"):
+        check_batch_size(8, 3, tf.distribute.OneDeviceStrategy("/cpu:0"))
+
+
+# The programs
+
+
+def test_programs_train_and_evaluate(directory, tmp_path, capsys):
+    model = tmp_path / "model"
+    flags = ["--model_size=tiny", "--batch_size=4", "--num_train_steps=2", "--learning_rate=0.01"]
+    command = [f"--data_dir={directory}", f"--model_dir={model}", *flags]
+    assert train_bert.main(command) == 0
+    results = Results.read(model)
+    assert f"{results.unigram_entropy:.3f}" in capsys.readouterr().out
+    assert evaluate.main([f"--model={model}", f"--data_dir={directory}", "--json", "--batch_size=7"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["mlm_loss"] == pytest.approx(results.validation.mlm_loss, rel=1e-5)
+    assert scores["next_sentence_accuracy"] == pytest.approx(results.validation.next_sentence_accuracy)
+
+    weights = model / "export" / "huggingface" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert train_bert.main(command) == 0
+    assert "already holds this very model" in capsys.readouterr().err
+    with pytest.raises(SettingsError, match="a training run of other data or settings; choose another"):
+        train_bert.main([*command, "--learning_rate=0.5"])
+    assert weights.stat().st_mtime_ns == before
+
+    flags = {"init_checkpoint": str(model), "num_train_steps": 1, "num_warmup_steps": 0, "learning_rate": 1e-9}
+    started = train(directory, tmp_path / "second", validate=True, **flags)
+    assert scores_of(started)[-1].mlm_loss == pytest.approx(results.validation.mlm_loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("flags", [{"batch_size": 0}, {"num_warmup_steps": 7}, {"gradient_accumulation_steps": 3}])
+def test_settings_that_make_no_sense_are_refused(flags):
+    (name,) = flags
+    with pytest.raises(SettingsError, match=name):
+        settings(**flags)
+
+
+def test_sizes_on_the_command_line_are_those_of_the_model():
+    from mlm_data.training.model import MODEL_SIZES
+
+    assert TrainingSettings.__dataclass_fields__["model_size"].metadata["choices"] == tuple(MODEL_SIZES)
