@@ -44,8 +44,9 @@ def test_the_next_place_of_a_segment_is_found(lengths, kinds, room, seed):
     # What is shorter than half of an instance is whole sentences.
     kept = (sizes == ends - starts) | (sizes >= room // 2)
     segments = Segments(np.concatenate([text, np.zeros(room, np.uint32)]), starts[kept], sizes[kept], room)
+    sought = index.seek(segments)
     limits = rng.integers(0, len(text), len(segments))
-    found_after, found_before = index.find_from(segments, limits), index.find_up_to(segments, limits)
+    found_after, found_before = index.find_from(sought, limits), index.find_up_to(sought, limits)
     for number, (start, size, limit) in enumerate(zip(starts[kept], sizes[kept], limits, strict=True)):
         here = [place for place in range(len(text) - size + 1) if (text[place:][:size] == text[start:][:size]).all()]
         if size < min(8, room // 2):

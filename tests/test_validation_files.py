@@ -14,6 +14,7 @@ import pytest
 from mlm_data.examples import encode_batch
 from mlm_data.shards import shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
+from mlm_data.validation import verify
 from tests.datasets import (
     STORAGE,
     VOCABULARY,
@@ -47,6 +48,13 @@ def lose_a_shard(dataset: Dataset) -> None:
 def leave_an_old_shard(dataset: Dataset) -> None:
     name = shard_name("train", 7, 8)
     shutil.copy(dataset.directory / dataset.names[3], dataset.directory / name)
+
+
+def forget_a_shard(dataset: Dataset) -> None:
+    path = dataset.directory / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["shards"]["train"][3]
+    path.write_text(json.dumps(manifest))
 
 
 def copy_a_shard(dataset: Dataset) -> None:
@@ -88,6 +96,7 @@ def swap_without_telling(dataset: Dataset) -> None:
         (lose_a_shard, "files", "No such file"),
         (lose_a_shard, "set of shards", "missing: train-00003-of-00006.tfrecord"),
         (leave_an_old_shard, "set of shards", "not of the set: train-00007-of-00008.tfrecord"),
+        (forget_a_shard, "set of shards", "not of the set: train-00003-of-00006.tfrecord"),
         (copy_a_shard, "distinct shards", "train-00003-of-00006.tfrecord holds the records of train-00001"),
         (copy_and_shuffle_a_shard, "distinct shards", "holds the records of train-00001"),
         (miscount_a_shard, "manifest", "train-00003-of-00006.tfrecord: records "),
@@ -100,6 +109,13 @@ def test_spoilt_files_are_caught_and_named(dataset, spoil, name, words):
     found = check(dataset)
     assert name in violated(found)
     assert words in detail(found, name)
+
+
+def test_a_file_the_manifest_does_not_name_is_caught(dataset):
+    leave_an_old_shard(dataset)
+    found = verify([f"{dataset.directory}/train-*"], STORAGE, processes=1)
+    assert violated(found) >= {"manifest", "set of shards", "distinct shards"}
+    assert detail(found, "manifest") == "train-00007-of-00008.tfrecord is not listed"
 
 
 def test_another_vocabulary_of_the_same_size_is_caught(dataset, tmp_path):

@@ -61,14 +61,15 @@ def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> 
     """
     if manifest is None:
         return Claims(directory)
-    config = _read_json(storage, directory + CONFIG) or {}
+    config = _read_json(storage, directory + CONFIG)
     settings = config.get("settings", {})
+    statistics = _read_json(storage, directory + STATISTICS)
     said = {name: getattr(manifest, name, settings.get(name)) for name in _SHARES}
     return Claims(
         directory,
         manifest,
         manifest.masking,
-        statistics=_read_json(storage, directory + STATISTICS),
+        statistics=statistics if {"documents", "instances"} <= statistics.keys() else None,
         tokens=_name_tokens(config, manifest),
         validation_fraction=settings.get("validation_fraction"),
         buckets=_place_shards(manifest),
@@ -88,15 +89,16 @@ def _place_shards(manifest: Manifest) -> dict[str, BucketPlace]:
     return places
 
 
-def _read_json(storage: Storage, path: str) -> dict[str, Any] | None:
+def _read_json(storage: Storage, path: str) -> dict[str, Any]:
+    """What a file says; nothing if it is not there or not of ours."""
     if not storage.match(glob.escape(path)):
-        return None
+        return {}
     with storage.open_for_reading(path) as file:
         try:
             values = json.load(file)
         except ValueError:
-            return None
-    return values if isinstance(values, dict) else None
+            return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _name_tokens(config: Mapping[str, Any], manifest: Manifest) -> str | None:

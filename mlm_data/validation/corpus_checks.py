@@ -10,7 +10,7 @@ import numpy as np
 from mlm_data.records import TokenizedDocument
 from mlm_data.validation.checks import Rule
 from mlm_data.validation.instances import Counts, Flags, Instances
-from mlm_data.validation.text_index import Segments, TextIndex
+from mlm_data.validation.text_index import Segments, Sought, TextIndex
 
 LABELS_TRUE = (
     Rule("label 0 is true", "the documents bear out what label 0 says"),
@@ -69,7 +69,7 @@ class BucketText:
 
     def find_false(self, records: Instances) -> dict[str, Flags]:
         """By name of the check, which records say by their label what is not so, bool [records]."""
-        a, b = _pair_segments(records)
+        a, b = map(self._index.seek, _pair_segments(records))
         zeros, ones = np.flatnonzero(records.labels == 0), np.flatnonzero(records.labels == 1)
         is_zero_true = self._follow(a.take(zeros), b.take(zeros))
         a_of_ones, b_of_ones = a.take(ones), b.take(ones)
@@ -105,7 +105,7 @@ class BucketText:
             missing=tuple((document.source, document.index) for document in missing),
         )
 
-    def _follow(self, first: Segments, second: Segments) -> Flags:
+    def _follow(self, first: Sought, second: Sought) -> Flags:
         """Whether the second segment follows the first somewhere, where truncation may have left something out."""
         is_full = first.sizes + second.sizes == self._room
         found = np.zeros(len(first), np.bool_)
@@ -117,9 +117,9 @@ class BucketText:
         found[by_second] = self._precede(first.take(by_second), second.take(by_second), by_second=True)
         return found
 
-    def _meet(self, first: Segments, second: Segments) -> Flags:
+    def _meet(self, first: Sought, second: Sought) -> Flags:
         """Whether the two stand side by side somewhere, both whole sentences of one document."""
-        index, both = self._index, _join(first, second)
+        index, both = self._index, self._index.seek(_join(first.segments, second.segments))
 
         def are_whole(which: Counts, places: Counts) -> Flags:
             middles, ends = places + first.sizes[which], places + both.sizes[which]
@@ -128,7 +128,7 @@ class BucketText:
 
         return index.find_where(both, are_whole) >= 0
 
-    def _precede(self, first: Segments, second: Segments, *, by_second: bool) -> Flags:
+    def _precede(self, first: Sought, second: Sought, *, by_second: bool) -> Flags:
         """Whether the second stands behind the first somewhere, near, with the beginning of a sentence between.
 
         The longer of them is looked for first; of the other, the nearest place is the best.
@@ -148,7 +148,7 @@ class BucketText:
         found = index.find_where(second, from_second) if by_second else index.find_where(first, from_first)
         return found >= 0
 
-    def _are_near(self, first_at: Counts, second_at: Counts, second: Segments) -> Flags:
+    def _are_near(self, first_at: Counts, second_at: Counts, second: Sought) -> Flags:
         """Whether two places may be those of a pair cut from one chunk of one document.
 
         A chunk without the sentences at its ends, of which it may have one more than it needs, is shorter than an
@@ -164,7 +164,7 @@ class BucketText:
         are_near[found] = (between < self._room) & (index.document_at(starts) == index.document_at(ends - 1))
         return are_near
 
-    def _are_apart(self, first: Segments, second: Segments) -> Flags:
+    def _are_apart(self, first: Sought, second: Sought) -> Flags:
         """Whether the two stand in different documents, or may: a text may be in several."""
         index, nowhere = self._index, np.zeros(len(first), np.int64)
         first_at, second_at = index.find_from(first, nowhere), index.find_from(second, nowhere)

@@ -78,16 +78,18 @@ def check_manifest(reports: Sequence[ShardReport], manifest: Manifest | None) ->
         return LISTED.not_made(NO_MANIFEST)
     listed = {shard.name: shard for shards in manifest.shards.values() for shard in shards}
     read = [report.found for report in reports if report.found]
-    wrong = [found for found in read if found != listed[found.name]]
+    wrong = [found for found in read if found != listed.get(found.name)]
     return LISTED.decided(
         is_sound=not wrong,
         observed=f"{len(wrong):,} of {len(read):,} differ" if wrong else f"{len(read):,} as listed",
         expected="all as listed",
-        detail=_tell_difference(wrong[0], listed[wrong[0].name]) if wrong else "",
+        detail=_tell_difference(wrong[0], listed.get(wrong[0].name)) if wrong else "",
     )
 
 
-def _tell_difference(found: WrittenShard, listed: WrittenShard) -> str:
+def _tell_difference(found: WrittenShard, listed: WrittenShard | None) -> str:
+    if listed is None:
+        return f"{found.name} is not listed"
     values = dataclasses.asdict(found)
     differing = {name: value for name, value in dataclasses.asdict(listed).items() if values[name] != value}
     told = [f"{name} {values[name]}, listed {value}" for name, value in differing.items()]

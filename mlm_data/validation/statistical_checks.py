@@ -16,6 +16,7 @@ from mlm_data.validation.examination import ShardReport
 from mlm_data.validation.instances import Counts
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probability import binomial_p_value, chi_square_p_value
+from mlm_data.validation.strategies import is_exact, tokens_together
 from mlm_data.validation.tally import PiecePlace, Selection, Tally
 
 NUMBER = Rule("number of predictions", "each record has as many predictions as its length asks for")
@@ -28,12 +29,6 @@ LABELS_BY_SHARD = Rule("label share by shard", "half of the pairs of each shard 
 LABELS_BY_A = Rule("label share by |A|", "half of the pairs have label 1, however long A is")
 LABELS_BY_B = Rule("label share by |B|", "half of the pairs have label 1, however long B is")
 LABELS_BY_LENGTH = Rule("label share by length", "half of the pairs have label 1, however long both are together")
-
-# Where words or spans are masked whole, tokens share a fate. Counts divided by the most that usually do are no less
-# likely than independent ones.
-_TOKENS_TOGETHER = {"token": 1, "whole_word": 8, "ngram": 16, "span": 32}
-
-_MOST_TOGETHER = max(_TOKENS_TOGETHER.values())  # where nothing is known of the strategy
 
 _SLICES = 16
 _TOKENS_PER_CELL = 25  # below, the law of chi-square is too far from the truth in its tail
@@ -51,15 +46,15 @@ def check_counts(tally: Tally, names: Sequence[str], prob: float | None, masking
     counts, lengths = tally.counts, np.arange(len(tally.counts))
     found = prob or max(_PROBS, key=lambda one: int(counts[lengths, _wanted(counts, one)].sum()))
     predictions, wanted = np.arange(counts.shape[1]), _wanted(counts, found)[:, None]
-    is_exact = masking == "token"
-    is_wrong = (predictions != wanted if is_exact else (predictions > wanted) | (predictions == 0)) & (counts > 0)
+    exactly = is_exact(masking)
+    is_wrong = (predictions != wanted if exactly else (predictions > wanted) | (predictions == 0)) & (counts > 0)
     wrong = int(counts[is_wrong].sum())
     formula = f"min({counts.shape[1] - 1}, max(1, round({found:g} n)))"
     first = f"first: {describe_place(int(tally.first_places[is_wrong].min()), names)}" if wrong else ""
     return NUMBER.decided(
         is_sound=not wrong,
         observed=f"{wrong:,} of {tally.records:,} records have another" if wrong else f"{tally.records:,} records",
-        expected=("" if is_exact else "at most ") + formula,
+        expected=("" if exactly else "at most ") + formula,
         detail=first if prob else f"{found:g} is what most records have{'; ' if first else ''}{first}",
     )
 
@@ -79,7 +74,7 @@ def check_replacements(tally: Tally, masking: str, mask_prob: float, random_prob
     # A random token may be the very one it replaces.
     unseen = random_prob / ordinary_ids
     shares = (mask_prob, random_prob - unseen, 1 - mask_prob - random_prob + unseen)
-    together, total = _tokens_together(masking), tally.predicted
+    together, total = tokens_together(masking), tally.predicted
     p_values = [
         binomial_p_value(int(count) // together, total // together, share)
         for count, share in zip(tally.replacements, shares, strict=True)
@@ -125,9 +120,7 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
-    return _check_selection(
-        WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], _tokens_together(masking)
-    )
+    return _check_selection(WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], tokens_together(masking))
 
 
 def _check_selection(rule: Rule, selection: Selection, describe: Callable[[int], str], together: int = 1) -> Check:
@@ -205,10 +198,6 @@ def _check_slices(rule: Rule, words: str, histogram: Counts) -> Check:
         observed=f"{ones / pairs:.3%} of those with {ranges[worst][0]} to {ranges[worst][-1]} {words}",
         expected="50%",
     )
-
-
-def _tokens_together(masking: str) -> int:
-    return _TOKENS_TOGETHER.get(masking, _MOST_TOGETHER)
 
 
 def _percentages(shares: Iterable[float]) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mlm_data.records import TokenizedDocument
@@ -64,11 +63,35 @@ class _Anchors:
     first: Counts
     past: Counts
 
+    def take(self, which: Flags | Counts) -> _Anchors:
+        """Those of some segments."""
+        return _Anchors(self.hashes[which], self.offsets[which], self.first[which], self.past[which])
+
     def rarer(self, other: _Anchors) -> _Anchors:
         """Of each segment, the one with fewer places; this one of equals."""
         is_rarer = other.past - other.first < self.past - self.first
         names = ("hashes", "offsets", "first", "past")
         return _Anchors(*(np.where(is_rarer, getattr(other, name), getattr(self, name)) for name in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """Segments ready to be found; see `TextIndex.seek`."""
+
+    segments: Segments
+    anchors: _Anchors
+
+    @property
+    def sizes(self) -> Counts:
+        """Tokens of each, int64 [segments]."""
+        return self.segments.sizes
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def take(self, which: Flags | Counts) -> Sought:
+        """Some of them."""
+        return Sought(self.segments.take(which), self.anchors.take(which))
 
 
 class TextIndex:
@@ -123,30 +146,35 @@ class TextIndex:
         differs &= np.arange(segments.width) < segments.sizes[:, None]
         return inside & ~any_in_row(differs)
 
-    def find_from(self, segments: Segments, least: Counts) -> Counts:
-        """The first place of each segment that is not before a certain one, int64; -1 where there is none."""
-        anchors = self._choose_anchors(segments)
-        first = np.searchsorted(self._entries, _entry(anchors.hashes, least + anchors.offsets))
-        return self._search(segments, anchors, _Run(first, anchors.past - first, 1))
+    def seek(self, segments: Segments) -> Sought:
+        """Makes segments ready to be found, each under the rarest of its beginning, middle and end."""
+        latest = np.maximum(segments.sizes - self._window, 0)
+        beginning, middle, end = (self._anchors(segments, offsets) for offsets in (0 * latest, latest // 2, latest))
+        return Sought(segments, beginning.rarer(middle).rarer(end))
 
-    def find_up_to(self, segments: Segments, most: Counts) -> Counts:
+    def find_from(self, sought: Sought, least: Counts) -> Counts:
+        """The first place of each segment that is not before a certain one, int64; -1 where there is none."""
+        anchors = sought.anchors
+        first = np.searchsorted(self._entries, _entry(anchors.hashes, least + anchors.offsets))
+        return self._search(sought, _Run(first, anchors.past - first, 1))
+
+    def find_up_to(self, sought: Sought, most: Counts) -> Counts:
         """The last place of each segment that is not behind a certain one, int64; -1 where there is none."""
-        anchors = self._choose_anchors(segments)
+        anchors = sought.anchors
         limits = np.maximum(most + anchors.offsets, 0)
         last = np.searchsorted(self._entries, _entry(anchors.hashes, limits), side="right") - 1
         entries = np.where(most >= 0, last - anchors.first + 1, 0)
-        return self._search(segments, anchors, _Run(last, entries, -1))
+        return self._search(sought, _Run(last, entries, -1))
 
-    def find_where(self, segments: Segments, is_right: Callable[[Counts, Counts], Flags]) -> Counts:
+    def find_where(self, sought: Sought, is_right: Callable[[Counts, Counts], Flags]) -> Counts:
         """The first place of each segment that is right, int64; -1 where none is.
 
         Args:
-            segments: to find.
+            sought: what to find.
             is_right: given the numbers of some segments and a place of each, which of these are right.
         """
-        anchors = self._choose_anchors(segments)
-        run = _Run(anchors.first, anchors.past - anchors.first, 1)
-        return self._search(segments, anchors, run, is_right)
+        anchors = sought.anchors
+        return self._search(sought, _Run(anchors.first, anchors.past - anchors.first, 1), is_right)
 
     def beginnings(self, segments: Segments) -> tuple[Counts, Counts]:
         """The entries of the index for all places where texts begin as each segment does: first, and after the last."""
@@ -164,30 +192,18 @@ class TextIndex:
         found: Counts = (self._entries[entries] & _PLACE_MASK).astype(np.int64)
         return found
 
-    def _search(
-        self,
-        segments: Segments,
-        anchors: _Anchors,
-        run: _Run,
-        is_right: Callable[[Counts, Counts], Flags] | None = None,
-    ) -> Counts:
+    def _search(self, sought: Sought, run: _Run, is_right: Callable[[Counts, Counts], Flags] | None = None) -> Counts:
         """Goes through the entries of all segments side by side, until each has its place or no entry is left."""
-        found, rest, number = np.full(len(segments), -1), np.arange(len(segments)), 0
+        found, rest, number = np.full(len(sought), -1), np.arange(len(sought)), 0
         while len(rest := rest[run.entries[rest] > number]):
-            places = self.places(run.first[rest] + run.step * number) - anchors.offsets[rest]
-            is_found = self.holds(segments.take(rest), places)
-            if is_right:
+            places = self.places(run.first[rest] + run.step * number) - sought.anchors.offsets[rest]
+            is_found = self.holds(sought.segments.take(rest), places)
+            if is_right and is_found.any():
                 is_found[is_found] = is_right(rest[is_found], places[is_found])
             found[rest[is_found]] = places[is_found]
             rest = rest[~is_found]
             number += 1
         return found
-
-    def _choose_anchors(self, segments: Segments) -> _Anchors:
-        """Takes the rarest of beginning, middle and end."""
-        latest = np.maximum(segments.sizes - self._window, 0)
-        beginning, middle, end = (self._anchors(segments, offsets) for offsets in (0 * latest, latest // 2, latest))
-        return beginning.rarer(middle).rarer(end)
 
     def _anchors(self, segments: Segments, offsets: Counts) -> _Anchors:
         hashes = self._hash(segments.tokens, segments.starts + offsets, np.minimum(segments.sizes, self._window))
@@ -239,5 +255,6 @@ def _with_size(sums: NDArray[np.uint32], sizes: Counts) -> Hashes:
 
 def _windows(tokens: Ids, starts: Counts, width: int) -> Ids:
     """As many tokens from each start on, uint32 [starts, width]."""
-    found: Ids = sliding_window_view(tokens, width)[starts]
-    return found
+    size = tokens.itemsize
+    windows: Ids = np.ndarray((len(tokens) - width + 1, width), tokens.dtype, tokens, strides=(size, size))
+    return windows[starts]

@@ -64,7 +64,8 @@ def verify(
     """
     shards = find_shards(storage, paths, vocab_file)
     vocabulary = shards[0].vocabulary
-    claims = read_claims(storage, _common_directory(shards), shards[0].manifest)
+    manifest = next((shard.manifest for shard in shards if shard.manifest), None)
+    claims = read_claims(storage, _common_directory(shards), manifest)
     tokens = _open_tokens(storage, tokens_dir, claims, vocabulary) if tokens_dir else None
     schema = _read_schema(storage, shards)
     size = sum(file.size for shard in shards for file in storage.match(shard.path))
