@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlm_data.config import Settings
 from mlm_data.manifest import Manifest
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import NO_PARITY, find_objective
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 
 NONE = "-"
@@ -132,12 +132,13 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
     hidden, other, kept = map(
         format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
     )
-    objective = OBJECTIVES[manifest.objective]
+    objective = find_objective(manifest.objective, manifest.parity)
+    drawn = other if manifest.parity == NO_PARITY else f"{other}, any of the vocabulary"
     pairs = [
         row(
             f"{objective.marked} pairs (label 1)",
             lambda part: format_share(part.marked_pairs, part.instances),
-            "50%",
+            objective.marked_share,
             True,
         )
     ]
@@ -155,7 +156,7 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate, True),
         row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part)), "", True),
         row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden, True),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other, True),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), drawn, True),
         row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept, True),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),

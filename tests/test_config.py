@@ -34,6 +34,10 @@ def test_flags_go_out_as_they_came_in():
             "0.5 and --random_token_prob 0.6 are more than 1 together",
         ),
         ({"max_ngram_size": 0}, "--max_ngram_size is 0; expected between 1 and 100"),
+        ({"parity": "bert", "objective": "sop"}, "--objective is sop with --parity bert; expected nsp"),
+        ({"parity": "bert", "masking": "whole_word"}, "--masking is whole_word with --parity bert; expected token"),
+        ({"parity": "bert", "mask_token_prob": 0.9}, "--mask_token_prob is 0.9 with --parity bert; expected 0.8"),
+        ({"parity": "albert"}, "--parity is 'albert'; expected one of none, bert"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )
