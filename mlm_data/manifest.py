@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from mlm_data.config import Settings
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.shards import WrittenShard
 from mlm_data.vocabulary import Vocabulary
 
@@ -29,6 +29,7 @@ class Manifest:
         vocab_sha256: of `vocab.txt`.
         vocab_size: its entries.
         objective: see `PairingSettings`.
+        parity: see `PairingSettings`.
         label_meanings: what each next_sentence_label says; empty where there are none.
         masking: see `MaskingSettings`.
         feature_names: "v2" or "v1".
@@ -44,6 +45,7 @@ class Manifest:
     vocab_sha256: str
     vocab_size: int
     objective: str
+    parity: str
     label_meanings: Mapping[str, str]
     masking: str
     feature_names: str
@@ -62,7 +64,8 @@ class Manifest:
             vocab_sha256=vocabulary.sha256,
             vocab_size=len(vocabulary),
             objective=settings.pairing.objective,
-            label_meanings=OBJECTIVES[settings.pairing.objective].label_meanings,
+            parity=settings.pairing.parity,
+            label_meanings=find_objective(settings.pairing.objective, settings.pairing.parity).label_meanings,
             masking=settings.masking.masking,
             feature_names=settings.shards.feature_names,
             compression=settings.shards.compression,

@@ -147,7 +147,7 @@ class InstanceStatistics:
             b_lengths=_histogram(labels, np.maximum(batch.lengths - batch.a_lengths - 1, 0), width),
             predictions=np.bincount(batch.masked_lm_counts, minlength=slots + 1).astype(np.int64),
             positions=np.bincount(positions, minlength=width).astype(np.int64),
-            candidates=_candidates(batch, vocabulary.sep_id),
+            candidates=_candidates(batch, vocabulary.sep_id, positions[now == vocabulary.sep_id]),
             replacements=np.array([hidden, len(now) - hidden - kept, kept], np.int64),
         )
 
@@ -187,12 +187,13 @@ def _histogram(labels: NDArray[np.int64], values: NDArray[np.int32], width: int)
     return flat.astype(np.int64).reshape(2, width + 1)
 
 
-def _candidates(batch: InstanceBatch, sep_id: int) -> Histogram:
-    """Tokens by position that are neither padding nor [CLS] nor [SEP]; masking puts none of these anywhere."""
+def _candidates(batch: InstanceBatch, sep_id: int, drawn: NDArray[np.int32]) -> Histogram:
+    """Tokens by position that were neither padding nor [CLS] nor [SEP] before masking, which drew a [SEP] at some."""
     width = batch.input_word_ids.shape[1]
     longer_than = len(batch) - np.cumsum(np.bincount(batch.lengths, minlength=width + 1))[:width]
     separators = np.flatnonzero(batch.input_word_ids == sep_id) % width
     candidates: Histogram = longer_than - np.bincount(separators, minlength=width)
+    candidates += np.bincount(drawn, minlength=width)
     candidates[0] = 0
     return candidates.astype(np.int64)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlm_data.config import MaskingSettings, Settings
 from mlm_data.manifest import Manifest
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import NO_PARITY, find_objective
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 
 NONE = "-"
@@ -127,12 +127,12 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = False) -> Row:
         return Row(label, (*map(value, parts), asked), is_part)
 
-    objective = OBJECTIVES[manifest.objective]
+    objective = find_objective(manifest.objective, manifest.parity)
     pairs = [
         row(
             f"{objective.marked} pairs (label 1)",
             lambda part: format_share(part.marked_pairs, part.instances),
-            "50%",
+            objective.marked_share,
             True,
         )
     ]
@@ -146,13 +146,13 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
         row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),
-        *(_prediction_rows(settings.masking, parts) if manifest.max_predictions_per_seq else []),
+        *(_prediction_rows(settings.masking, manifest.parity, parts) if manifest.max_predictions_per_seq else []),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
     ]
 
 
-def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistics]) -> list[Row]:
+def _prediction_rows(masking: MaskingSettings, parity: str, parts: Sequence[InstanceStatistics]) -> list[Row]:
     """How many tokens are to be predicted, and what became of them."""
 
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = True) -> Row:
@@ -162,12 +162,13 @@ def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistic
     hidden, other, kept = map(
         format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
     )
+    drawn = other if parity == NO_PARITY else f"{other}, any of the vocabulary"
     return [
         row("Predicted tokens", lambda part: format_count(part.predicted), "", False),
         row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate),
         row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part))),
         row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), drawn),
         row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept),
     ]
 

@@ -36,6 +36,10 @@ def test_flags_go_out_as_they_came_in():
         ({"max_ngram_size": 0}, "--max_ngram_size is 0; expected between 1 and 100"),
         ({"masking": "none", "masked_lm_prob": 0.3}, "leaves masking to the trainer, but --masked_lm_prob would tell"),
         ({"masking": "none", "max_predictions_per_seq": 20}, "but --max_predictions_per_seq would tell"),
+        ({"parity": "bert", "objective": "sop"}, "--objective is sop with --parity bert; expected nsp"),
+        ({"parity": "bert", "masking": "whole_word"}, "--masking is whole_word with --parity bert; expected token"),
+        ({"parity": "bert", "mask_token_prob": 0.9}, "--mask_token_prob is 0.9 with --parity bert; expected 0.8"),
+        ({"parity": "albert"}, "--parity is 'albert'; expected one of none, bert"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import NO_PARITY, OBJECTIVES, PARITIES
 
 Section = TypeVar("Section")
 
@@ -149,6 +149,13 @@ class PairingSettings:
         "mlm: how sentences fill instances, whole unless they are longer than one. full_sentences: one document after "
         "the other, with [SEP] between them. doc_sentences: never sentences of two documents in one instance.",
         choices=("full_sentences", "doc_sentences"),
+    )
+    parity: str = _setting(
+        NO_PARITY,
+        "bert: nsp with the statistics of google-research/bert's script, biases included, to repeat published "
+        "experiments: more than half of the pairs random, lengths that betray labels, random tokens from the whole "
+        "vocabulary.",
+        choices=(NO_PARITY, *PARITIES),
     )
 
     def __post_init__(self) -> None:
@@ -327,6 +334,10 @@ class VocabularyTrainingSettings:
         _require(self.limit_alphabet > 0, f"--limit_alphabet is {self.limit_alphabet}; expected 1 or more")
 
 
+# What the programs of `PARITIES` leave no choice of; they do as the defaults say.
+_FIXED_BY_PARITY = ("objective", "masking", "mask_token_prob", "random_token_prob")
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of one run."""
@@ -348,6 +359,18 @@ class Settings:
             f"--max_predictions_per_seq is {slots} but --max_seq_length {self.pairing.max_seq_length} leaves {room} "
             f"tokens to predict; lower the first or raise the second",
         )
+        self._check_parity()
+
+    def _check_parity(self) -> None:
+        if self.pairing.parity == NO_PARITY:
+            return
+        flags, defaults = self.to_flags(), Settings().to_flags()
+        for name in _FIXED_BY_PARITY:
+            _require(
+                flags[name] == defaults[name],
+                f"--{name} is {flags[name]} with --parity {self.pairing.parity}; expected {defaults[name]}, as in the "
+                f"program to be at par with: leave out one of the two",
+            )
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Settings:

@@ -17,7 +17,7 @@ from mlm_data.config import Settings
 from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import (
     EncodedBatch,
@@ -148,7 +148,9 @@ class ShardBuilder:
         Raises:
             OSError: a shard cannot be written.
         """
-        kept, rejections = select_documents(documents, OBJECTIVES[self.settings.pairing.objective].segments)
+        pairing = self.settings.pairing
+        least_sentences = find_objective(pairing.objective, pairing.parity).least_sentences
+        kept, rejections = select_documents(documents, least_sentences)
         corpus = lay_end_to_end(kept)
         passes = self.plan.passes(bucket.split, self.settings.shards.dupe_factor)
         written = [self._write_pass(bucket, number, corpus) for number in range(passes)]
@@ -189,7 +191,7 @@ class ShardBuilder:
         for start in range(0, len(segments), _INSTANCES_PER_BATCH):
             some = segments.take(slice(start, start + _INSTANCES_PER_BATCH))
             batch = gather_instances(some, self.vocabulary, self.settings.pairing.max_seq_length)
-            yield mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
+            yield mask_tokens(batch, self.settings.masking, self.vocabulary, rng, self.settings.pairing.parity)
 
     def _generator(self, bucket: Bucket, number: int, purpose: str) -> np.random.Generator:
         return chance.generator(self.settings.shards.random_seed, purpose, bucket.split, bucket.number, number)
@@ -201,13 +203,13 @@ class ShardBuilder:
 
 
 def select_documents(
-    documents: Iterable[TokenizedDocument], segments: int
+    documents: Iterable[TokenizedDocument], least_sentences: int
 ) -> tuple[list[TokenizedDocument], list[Rejection]]:
     """The documents to build from in the order of their keys; of equal ones the first by source stays.
 
     Args:
         documents: in any order.
-        segments: of an instance; a document of fewer sentences is rejected.
+        least_sentences: of a document; one of fewer is rejected.
     """
     kept: list[TokenizedDocument] = []
     rejections = []
@@ -215,7 +217,7 @@ def select_documents(
         if kept and kept[-1].key == document.key:
             detail = f"same text as {kept[-1].source}, document {kept[-1].index}"
             rejections.append(Rejection(Reason.DUPLICATE, document.source, document.index, detail))
-        elif len(document.sentence_offsets) - 1 < segments:
+        elif len(document.sentence_offsets) - 1 < least_sentences:
             detail = "one sentence, where two segments need two at least"
             rejections.append(Rejection(Reason.SINGLE_SENTENCE, document.source, document.index, detail))
         else:

@@ -56,7 +56,7 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     segments = make_segments(corpus, settings.pairing, vocabulary.sep_id, rng)
     some = segments.take(slice(0, 1000))
     batch = gather_instances(some, vocabulary, settings.pairing.max_seq_length)
-    masked = mask_tokens(batch, settings.masking, vocabulary, rng)
+    masked = mask_tokens(batch, settings.masking, vocabulary, rng, settings.pairing.parity)
     features = features_of(settings.pairing.objective, settings.masking.masking)
     encoded = encode_batch(masked, settings.shards.feature_names, features)
     records = (len(segments) + segments.left_out) * scale * settings.shards.dupe_factor

@@ -12,7 +12,7 @@ import apache_beam as beam
 from mlm_data.config import Settings
 from mlm_data.dataset_card import render_card
 from mlm_data.manifest import MANIFEST, Manifest
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.records import Rejection
 from mlm_data.report import render_report
 from mlm_data.shards import TRAIN, UNFINISHED, VALIDATION, WrittenShard, atomic_file
@@ -121,11 +121,12 @@ def _check_splits(
     instances: Mapping[str, InstanceStatistics], documents: DocumentStatistics, settings: Settings
 ) -> None:
     """Refuses a dataset without instances where some were asked for: programs would train or evaluate on nothing."""
+    pairing = settings.pairing
     if not (TRAIN in instances and instances[TRAIN].instances):
         raise RunFailedError(
             f"{documents.read} documents were read, but no training instance could be made: "
             f"{', '.join(f'{count} {reason}' for reason, count in documents.rejections.items())}. Objective "
-            f"{settings.pairing.objective} needs {OBJECTIVES[settings.pairing.objective].needs}; if one file holds "
+            f"{pairing.objective} needs {find_objective(pairing.objective, pairing.parity).needs}; if one file holds "
             f"many documents, name its format, as in --input paragraphs:FILE, or lower --num_shards."
         )
     if settings.shards.validation_fraction and not (VALIDATION in instances and instances[VALIDATION].instances):
