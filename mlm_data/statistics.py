@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_data.instances import shortest_holding
 from mlm_data.records import InstanceBatch, Reason, TokenizedDocument
 from mlm_data.vocabulary import Vocabulary
 
@@ -80,6 +81,20 @@ class DocumentStatistics:
         return cls(**{item.name: values[item.name] for item in dataclasses.fields(cls)})
 
 
+@dataclass(frozen=True, slots=True)
+class LengthCount:
+    """Instances padded to one length, and their tokens, padding not counted."""
+
+    length: int
+    instances: int
+    tokens: int
+
+    @property
+    def padding(self) -> int:
+        """Positions that hold no token."""
+        return self.instances * self.length - self.tokens
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceStatistics:
     """Instances of some shards. Histograms are int64, indexed by [label, value] unless said otherwise.
@@ -116,6 +131,17 @@ class InstanceStatistics:
     def tokens(self) -> int:
         """Tokens of all instances, [CLS] and [SEP] counted, padding not."""
         return int((self.lengths.sum(axis=0) * np.arange(self.lengths.shape[1])).sum())
+
+    def by_length(self, lengths: Sequence[int]) -> list[LengthCount]:
+        """What goes to each of these lengths, ascending, if instances are padded to the shortest that holds them."""
+        tokens = np.arange(self.lengths.shape[1])
+        bucket, instances = shortest_holding(tokens, lengths), self.lengths.sum(axis=0)
+        return [
+            LengthCount(
+                length, int(instances[bucket == number].sum()), int((instances * tokens)[bucket == number].sum())
+            )
+            for number, length in enumerate(lengths)
+        ]
 
     @property
     def predicted(self) -> int:
@@ -159,8 +185,11 @@ class InstanceStatistics:
         return cls(pairs, pairs, pairs, np.zeros(slots + 1, np.int64), tokens, tokens, np.zeros(3, np.int64))
 
     def __add__(self, other: InstanceStatistics) -> InstanceStatistics:
+        """Counts of both; instances padded to less than the others just have no token there."""
         names = (item.name for item in dataclasses.fields(self))
-        return InstanceStatistics(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return InstanceStatistics(
+            **{name: _add_histograms(getattr(self, name), getattr(other, name)) for name in names}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As `statistics.json` holds it."""
@@ -180,6 +209,16 @@ class InstanceStatistics:
             name: np.array(values[name], np.int64) for name in (item.name for item in dataclasses.fields(cls))
         }
         return cls(**{**histograms, "left_out": values["left_out"]})
+
+
+def _add_histograms(one: Histogram | int, other: Histogram | int) -> Any:
+    """The sum, as large as the larger in each dimension."""
+    if np.shape(one) == np.shape(other):
+        return one + other
+    total = np.zeros(np.maximum(np.shape(one), np.shape(other)), np.int64)
+    for part in (one, other):
+        total[tuple(map(slice, np.shape(part)))] += part
+    return total
 
 
 def _histogram(labels: NDArray[np.int64], values: NDArray[np.int32], width: int) -> Histogram:

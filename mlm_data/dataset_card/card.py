@@ -10,9 +10,10 @@ from mlm_data import summary
 from mlm_data.config import MaskingSettings, PairingSettings, Settings
 from mlm_data.dataset_card.markdown import fence, paragraph, table
 from mlm_data.dataset_card.reading import tell_how_to_read
-from mlm_data.examples import Feature, features_of
+from mlm_data.examples import Feature, Width, features_of
 from mlm_data.manifest import Manifest
 from mlm_data.objectives import NO_PARITY, OBJECTIVES, find_objective
+from mlm_data.shards import shard_pattern
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.summary import Row, format_count, format_rate
 from mlm_data.tfds_metadata import number_of_values
@@ -32,6 +33,7 @@ _MEANINGS_OF_ONE_SEGMENT = {
     "input_type_ids": "0 throughout",
 }
 
+_PADDED_BY_LENGTH = "Each was padded to the shortest length that holds it."
 _ONE_SENTENCE = "A document of one sentence has no pair to give and is not in the data."
 _LIMITS_OF_OBJECTIVE = {
     "nsp": ("The B of a random pair is from another document, which may be about the same matter.", _ONE_SENTENCE),
@@ -91,7 +93,7 @@ def _describe_records(manifest: Manifest) -> str:
     rows = [
         Row(
             f"`{feature.name(manifest.feature_names)}`",
-            (f"{feature.dtype} [{number_of_values(feature, manifest)}]", _meaning(feature, manifest)),
+            (f"{feature.dtype} [{_shown_width(feature, manifest)}]", _meaning(feature, manifest)),
         )
         for feature in features_of(manifest.objective, manifest.masking)
     ]
@@ -100,8 +102,28 @@ def _describe_records(manifest: Manifest) -> str:
 TFRecord files of `tf.train.Example`, one training instance each:
 
 {table(("feature", "type", "meaning"), rows)}
-
+{_describe_lengths(manifest)}
 Ids are line numbers of `vocab.txt`, counted from 0."""
+
+
+def _shown_width(feature: Feature, manifest: Manifest) -> str:
+    """A number, or the letter of a number that each shard has its own of."""
+    letters = {Width.SEQUENCE: "L", Width.PREDICTIONS: "P"} if manifest.sequence_buckets else {}
+    return letters.get(feature.width, str(number_of_values(feature, manifest)))
+
+
+def _describe_lengths(manifest: Manifest) -> str:
+    """The lengths by shards, where there are several; else nothing."""
+    if not manifest.sequence_buckets:
+        return ""
+    rows = [
+        Row(f"`{shard_pattern('*', manifest.compression, length)}`", (str(length), str(slots)))
+        for length, slots in manifest.slots_by_length.items()
+    ]
+    lead = paragraph(
+        "The records of a shard are all of one length: an instance is in a shard of the shortest that holds it."
+    )
+    return f"\n{lead}\n\n{table(('shards', 'L', 'P'), rows)}\n"
 
 
 def _meaning(feature: Feature, manifest: Manifest) -> str:
@@ -114,7 +136,9 @@ def _describe_labels(manifest: Manifest) -> str:
     if not manifest.label_meanings:
         return "There are no labels: an instance is one segment."
     meanings = [f"- {label}: {meaning}" for label, meaning in sorted(manifest.label_meanings.items())]
+    halves = "Half of the instances have each label over all lengths together, not in every shard."
     polarity = paragraph(
+        *([halves] if manifest.sequence_buckets else []),
         f"This is the polarity of {OBJECTIVES[manifest.objective].polarity}.",
         "Some programs have it the other way round (1: B follows A); do not mix the two in one training.",
     )
@@ -142,6 +166,7 @@ def _tell_how_made(manifest: Manifest, settings: Settings) -> str:
         f"{settings.sentences.language}), then into WordPieces, {case} (`vocab.txt`: "
         f"{format_count(manifest.vocab_size)} entries, sha256 `{manifest.vocab_sha256}`).",
         _tell_how_segmented(settings.pairing),
+        *([_PADDED_BY_LENGTH] if manifest.sequence_buckets else []),
         _tell_how_masked(settings.masking, manifest.parity),
         f"The corpus was gone through {passes}; seed {manifest.random_seed}.",
         "The same input and settings give the same bytes again.",
@@ -225,5 +250,7 @@ def _command(settings: Settings) -> str:
 def _words(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{name}" if value else f"--no_{name}"]
+    if name == "sequence_buckets":
+        return [f"--{name} {' '.join(map(str, value))}"]
     values = value if isinstance(value, tuple | list) else [value]
     return [f"--{name} {shlex.quote(str(item))}" for item in values]

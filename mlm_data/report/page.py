@@ -103,7 +103,7 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
             f"{summary.format_ratio(total.tokens, total.instances)} tokens each",
         ),
         ("Documents kept", format_share(documents.kept, documents.read), f"of {format_count(documents.read)} read"),
-        ("Fill", summary.fill(total, manifest.max_seq_length), "the rest is padding"),
+        ("Fill", summary.fill(total, manifest), "the rest is padding"),
         *(predicted if manifest.max_predictions_per_seq else []),
         *(pairs if manifest.label_meanings else []),
         ("Size", format_bytes(sum(shard.size for shard in shards)), f"in {format_count(len(shards))} shards"),
@@ -194,4 +194,4 @@ def _settings(settings: Settings) -> str:
 def _as_text(name: str, value: Any) -> str:
     if name == "vocab_file":  # its directory is of no concern; the copy is vocab.txt
         return PurePath(value).name
-    return ", ".join(value) if isinstance(value, tuple | list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

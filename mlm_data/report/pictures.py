@@ -49,7 +49,7 @@ def draw_pictures(
     Args:
         split: its name.
         statistics: at least one instance.
-        shards: in the order of their names; of each pass equally many.
+        shards: in the order of the manifest; of each length and pass equally many.
         settings: of the run.
         passes: how often the corpus was gone through.
     """
@@ -62,7 +62,14 @@ def draw_pictures(
         ),
         *(_draw_masking(split, statistics, settings.masking) if settings.masking.max_predictions_per_seq else []),
     ]
-    return [*pictures, _draw_shards(f"{split}-shards", shards, passes)] if shards else pictures
+    if not shards:
+        return pictures
+    buckets = settings.pairing.sequence_buckets
+    name = f"{split}-shards"
+    return [
+        *pictures,
+        _draw_shards_of_lengths(name, shards, buckets) if buckets else _draw_shards(name, shards, passes),
+    ]
 
 
 def _draw_pairs(split: str, statistics: InstanceStatistics, parity: str) -> list[Picture]:
@@ -146,13 +153,29 @@ def _draw_selection(name: str, statistics: InstanceStatistics, settings: Masking
 
 
 def _draw_shards(name: str, shards: Sequence[WrittenShard], passes: int) -> Picture:
-    sizes = np.array([shard.records for shard in shards], np.int64)
-    per_pass = len(sizes) // passes
-    boundaries = range(per_pass, len(sizes), per_pass) if per_pass > 1 and passes <= 64 else range(0)
+    boundaries = _boundaries(len(shards), passes)
     alike = ", and each pass (between dotted lines) should look like the next" if boundaries else ""
+    caption = f"No shard should be much larger than the others, since readers would wait for it{alike}."
+    return _draw_sizes(name, shards, boundaries, caption)
+
+
+def _draw_shards_of_lengths(name: str, shards: Sequence[WrittenShard], lengths: Sequence[int]) -> Picture:
+    shown = ", ".join(map(str, lengths))
+    caption = f"No shard should be much larger than the others of its length ({shown}, between dotted lines)."
+    return _draw_sizes(name, shards, _boundaries(len(shards), len(lengths)), caption)
+
+
+def _boundaries(shards: int, parts: int) -> range:
+    """Where the parts meet; nowhere if they are too small or too many to be seen."""
+    per_part = shards // parts
+    return range(per_part, shards, per_part) if per_part > 1 and parts <= 64 else range(0)
+
+
+def _draw_sizes(name: str, shards: Sequence[WrittenShard], boundaries: range, caption: str) -> Picture:
+    sizes = np.array([shard.records for shard in shards], np.int64)
     return Picture(
         "Records per shard",
-        f"No shard should be much larger than the others, since readers would wait for it{alike}.",
+        caption,
         f"Records of each of {len(sizes):,} shards, from {sizes.min():,} to {sizes.max():,}; median "
         f"{np.median(sizes):,.0f}.",
         drawing.draw_sizes(name, sizes, boundaries, "shard"),

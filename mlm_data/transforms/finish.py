@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 
@@ -104,6 +105,7 @@ def finish(
     statistics = {
         "documents": documents.to_json(),
         "instances": {split: part.to_json() for split, part in instances.items()},
+        **_count_lengths(instances, settings.pairing.sequence_buckets),
     }
     contents = {
         "vocab.txt": vocabulary.content,
@@ -115,6 +117,19 @@ def finish(
     }
     with fail_if_unwritable("what lies beside the shards", settings.shards.output_dir):
         return write_all(BeamStorage(), settings.shards.output_dir, contents)
+
+
+def _count_lengths(instances: Mapping[str, InstanceStatistics], lengths: Sequence[int]) -> dict[str, Any]:
+    """Instances, tokens and padding by split and length, where there are several."""
+    if not lengths:
+        return {}
+    counts = {split: part.by_length(lengths) for split, part in instances.items()}
+    return {
+        "lengths": {
+            split: [dataclasses.asdict(count) | {"padding": count.padding} for count in of_split]
+            for split, of_split in counts.items()
+        }
+    }
 
 
 def _check_splits(
@@ -157,13 +172,13 @@ def write_all(storage: Storage, output_dir: str, contents: Mapping[str, bytes]) 
 
 
 def shards_by_split(built: Iterable[BuiltBucket]) -> dict[str, tuple[WrittenShard, ...]]:
-    """All shards by split, in the order of their names."""
+    """All shards by split, in the order of their names, of several lengths the shorter first."""
     splits = sorted({part.bucket.split for part in built})
     return {
         split: tuple(
             sorted(
                 (shard for part in built if part.bucket.split == split for shard in part.shards),
-                key=lambda shard: shard.name,
+                key=lambda shard: (shard.seq_length or 0, shard.name),
             )
         )
         for split in splits
