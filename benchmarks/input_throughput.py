@@ -1,4 +1,4 @@
-"""`python -m benchmarks.input_throughput`: how fast shards are read and models train on them, side by side."""
+"""`python -m benchmarks.input_throughput`: how fast shards are read and models trained on them, side by side."""
 
 from __future__ import annotations
 

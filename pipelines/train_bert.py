@@ -68,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"[red]The run failed:[/] {escape(str(error))}")
         return FAILED
     if trained.is_chief:
-        finish(training, trained)
+        exported = finish(training, trained)
+        if exported.no_saved_model:
+            console.print(f"[yellow]warning:[/] no SavedModel was written: {escape(exported.no_saved_model)}")
         _print(directory)
     return DONE
 
