@@ -53,7 +53,7 @@ def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
     segments = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
     batch = gather_instances(segments, VOCABULARY, settings.pairing.max_seq_length)
-    return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"))
+    return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"), settings.pairing.parity)
 
 
 def finished_dataset(

@@ -156,6 +156,19 @@ def test_several_lengths_have_the_same_bytes_from_two_processes_and_are_foretold
     assert 0.8 < 1000 * float(planned[1]) / written < 1.25
 
 
+def test_at_par_with_google_bert_records_keep_the_exact_invariants_and_its_bias(tmp_path):
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("".join(f"The only sentence of story {number}.\n\n" for number in range(40)))
+    inputs = [f"{SAMPLES}/**", f"sentences:{sentences}"]
+    assert run(tmp_path / "out", "--parity=bert", "--dupe_factor=2", inputs=inputs) == 0
+    assert read_manifest(tmp_path / "out").parity == "bert"
+    columns = read_columns(tmp_path / "out", shard_names(tmp_path / "out"))
+    check_exact_invariants(columns, read_vocabulary(tmp_path / "out"), masked_lm_prob=0.15, slots=20)
+    documents = json.loads((tmp_path / "out" / "statistics.json").read_text())["documents"]
+    assert (documents["kept"], documents["rejections"]) == (68 + 40, {})
+    assert columns["next_sentence_labels"].mean() > 0.55
+
+
 def test_labels_say_whether_b_follows_a_in_one_document(sample):
     settings = Settings.from_flags(json.loads((sample / "config.json").read_text())["settings"])
     texts = ["".join(map(chr, document.ids)) for document in tokenize_again(settings)]
