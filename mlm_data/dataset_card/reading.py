@@ -125,14 +125,16 @@ _TFDS = f"""import tensorflow_datasets as tfds
 dataset = tfds.builder_from_directory(".").as_dataset(split="{TRAIN}", shuffle_files=True)"""
 
 
-_V2_FOR_MODEL_GARDEN = "TF Model Garden's loader for several lengths knows no names but those of `--feature_names v2`."
+_PLAIN_FOR_MODEL_GARDEN = (
+    "TF Model Garden's loader for several lengths reads neither gzip'd shards nor the names of `--feature_names v1`."
+)
 
 
 def _tell_model_garden(manifest: Manifest) -> list[str]:
     if not manifest.max_predictions_per_seq:
         return [_NOT_FOR_MODEL_GARDEN]
-    if manifest.sequence_buckets and manifest.feature_names != "v2":
-        return [_V2_FOR_MODEL_GARDEN]
+    if manifest.sequence_buckets and (manifest.feature_names, manifest.compression) != ("v2", "none"):
+        return [_PLAIN_FOR_MODEL_GARDEN]
     experiment = "bert/pretraining_dynamic" if manifest.sequence_buckets else "bert/pretraining"
     return [f"With TF Model Garden, experiment `{experiment}`:", fence("yaml", _model_garden(manifest))]
 
@@ -157,7 +159,6 @@ def _model_garden_data(split: str, manifest: Manifest) -> str:
     length, sizes = _model_garden_sizes(split, manifest)
     lines = [
         f"input_path: {shard_pattern(split, manifest.compression, length)}",
-        f"file_type: {'tfrecord_compressed' if manifest.compression == 'gzip' else 'tfrecord'}",
         *sizes,
         f"use_next_sentence_label: {str(bool(manifest.label_meanings)).lower()}",
         "use_position_id: false",
@@ -169,14 +170,18 @@ def _model_garden_data(split: str, manifest: Manifest) -> str:
 def _model_garden_sizes(split: str, manifest: Manifest) -> tuple[int | None, list[str]]:
     """Which length to read, None for all there are, and what the loader has to be told of lengths."""
     if not manifest.sequence_buckets:
-        return None, _one_size(manifest.max_seq_length, manifest.max_predictions_per_seq)
+        return None, _one_size(manifest.max_seq_length, manifest)
     if split == TRAIN:
         return None, [f"seq_bucket_lengths: {list(manifest.slots_by_length)}"]
     # Its experiment evaluates with the loader for one length; most can be said with the one that has most records.
     records = _records_by_length(split, manifest)
     length = max(records, key=lambda length: records[length])
-    return length, _one_size(length, manifest.slots_by_length[length])
+    return length, _one_size(length, manifest)
 
 
-def _one_size(length: int, slots: int) -> list[str]:
-    return [f"seq_length: {length}", f"max_predictions_per_seq: {slots}"]
+def _one_size(length: int, manifest: Manifest) -> list[str]:
+    return [
+        f"file_type: {'tfrecord_compressed' if manifest.compression == 'gzip' else 'tfrecord'}",
+        f"seq_length: {length}",
+        f"max_predictions_per_seq: {manifest.slots_by_length[length]}",
+    ]
