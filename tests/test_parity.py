@@ -1,4 +1,4 @@
-"""At par with google-research/bert: the law of its script, told apart from a plain oracle by no test, biases included."""
+"""At par with google-research/bert: its law, biases included, told apart from a plain oracle by no test."""
 
 from __future__ import annotations
 

@@ -85,7 +85,12 @@ def run_theirs(text: BenchmarkText, vocab_file: str, output: Path, checkout: str
 def run_quietly(command: Sequence[str], environment: Mapping[str, str]) -> None:
     """Runs a command and shows what it said if it fails."""
     result = subprocess.run(
-        command, env={**os.environ, **environment}, cwd=Path(__file__).parents[2], capture_output=True, text=True
+        command,
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if result.returncode:
         sys.exit(f"{' '.join(command)} failed with status {result.returncode}:\n{result.stderr}")
