@@ -7,7 +7,7 @@ import logging
 import apache_beam as beam
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlm_data.config import Settings, ShardsSettings
@@ -120,6 +120,7 @@ def test_the_plan_follows_from_content_and_refuses_too_many_failures():
 
 
 @given(st.lists(st.integers(0, 10**9), max_size=20), st.sampled_from([1, 100, 10_000]))
+@settings(deadline=None)
 def test_tasks_are_of_some_megabytes_and_hold_every_range_once(sizes, times):
     files = [InputFile(str(i), size * times, 0.0, "lines", detected=False) for i, size in enumerate(sizes)]
     ranges = cut_files(files, 16_000_000 * times)
