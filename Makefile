@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
 BENCH ?= --input 'samples/corpus/**' --megabytes 1 --growth --growth_megabytes 1 2 4 --growth_dupe_megabytes 1
+BERT ?=
+BERT_CHECK ?= --input 'samples/corpus/**' --megabytes 0.3
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
 TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf pyarrow google-crc32c xxhash zlib-ng
@@ -12,7 +14,7 @@ GARDEN_VENV := .venv-model-garden
 GARDEN_NEEDS := tf-models-official==2.20.0 pyarrow 'setuptools<82'
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-model-garden check-tfds
+.PHONY: help demo test lint types unit bench clean check-model-garden check-tfds check-google-bert
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
@@ -20,6 +22,7 @@ help:
 	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
+	@echo "make check-google-bert    compare --parity bert with a checkout of google-research/bert: BERT=../bert"
 	@echo "make clean                delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
@@ -71,6 +74,11 @@ $(GARDEN_VENV)/made:
 check-model-garden: $(GARDEN_VENV)/made demo
 	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
 	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)
+
+# The script itself, on the development environment's TensorFlow: BERT names its checkout, BERT_CHECK other text.
+check-google-bert: $(VENV)/made-dev
+	PYTHONPATH=. $(BIN)/python tests/peers/google_bert.py --bert '$(BERT)' \
+	  --vocab_file vocab/en-uncased-30k.txt $(BERT_CHECK)
 
 clean:
 	rm -rf .venv* out
