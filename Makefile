@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= out/demo
 BENCH ?= --input 'samples/corpus/**' --megabytes 1 --growth --growth_megabytes 1 2 4 --growth_dupe_megabytes 1
+BERT ?=
+BERT_CHECK ?= --input 'samples/corpus/**' --megabytes 0.3
 BIN := $(VENV)/bin
 TFDS_VENV := .venv-tfds
 TFDS_NEEDS := tensorflow-cpu tensorflow-datasets numpy protobuf pyarrow google-crc32c xxhash zlib-ng
@@ -15,7 +17,7 @@ HF_NEEDS := transformers torch==2.13.0 safetensors rich
 HF_EXCHANGE := out/hugging-face
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-hugging-face check-model-garden check-seeds check-tfds
+.PHONY: help demo test lint types unit bench clean check-google-bert check-hugging-face check-model-garden check-seeds check-tfds
 
 help:
 	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
@@ -25,6 +27,7 @@ help:
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
 	@echo "make check-hugging-face   exchange checkpoints with transformers, both ways"
+	@echo "make check-google-bert    compare --parity bert with a checkout of google-research/bert: BERT=../bert"
 	@echo "make clean                delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
@@ -98,6 +101,11 @@ check-hugging-face: $(HF_VENV)/made $(VENV)/made-dev
 	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
 	  $(BIN)/python tests/peers/hugging_face.py convert $(HF_EXCHANGE)
 	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py compare $(HF_EXCHANGE)
+
+# The script itself, on the development environment's TensorFlow: BERT names its checkout, BERT_CHECK other text.
+check-google-bert: $(VENV)/made-dev
+	PYTHONPATH=. $(BIN)/python tests/peers/google_bert.py --bert '$(BERT)' \
+	  --vocab_file vocab/en-uncased-30k.txt $(BERT_CHECK)
 
 clean:
 	rm -rf .venv* out

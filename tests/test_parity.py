@@ -1,4 +1,4 @@
-"""At par with google-research/bert: its law, biases included, told apart from a plain oracle by no test."""
+"""At par with google-research/bert: no test tells pairs from those of its published loop, biases included."""
 
 from __future__ import annotations
 

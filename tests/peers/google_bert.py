@@ -84,14 +84,8 @@ def run_theirs(text: BenchmarkText, vocab_file: str, output: Path, checkout: str
 
 def run_quietly(command: Sequence[str], environment: Mapping[str, str]) -> None:
     """Runs a command and shows what it said if it fails."""
-    result = subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables, root = {**os.environ, **environment}, Path(__file__).parents[2]
+    result = subprocess.run(command, env=variables, cwd=root, capture_output=True, text=True, check=False)
     if result.returncode:
         sys.exit(f"{' '.join(command)} failed with status {result.returncode}:\n{result.stderr}")
 
@@ -170,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(name)
         text = take_text(flags.input, "auto", flags.megabytes, directory / "text")
         cut_documents(Path(text.sentences_file))
-        theirs = run_theirs(text, flags.vocab_file, directory / "theirs", flags.bert)
+        theirs = run_theirs(text, flags.vocab_file, directory / "theirs", flags.bert or None)
         ours = run_ours(text, flags.vocab_file, directory / "ours", "--parity=bert")
         control = run_ours(text, flags.vocab_file, directory / "control")
         measured = [[measure(shard, vocabulary) for shard in shards] for shards in (ours, theirs, control)]
