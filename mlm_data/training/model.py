@@ -1,8 +1,8 @@
 """BERT's pre-training model: an encoder, a masked-LM head, and classifiers of segment pairs.
 
 Architecture and sizes are those of Devlin et al. 2019 and Turc et al. 2019; the names of inputs and outputs those of TF
-Model Garden's `BertPretrainerV2`. The model is a functional one of Keras 3's own layers and the few below, and saves to
-a `.keras` file.
+Model Garden's `BertPretrainerV2`. The model is a functional one of Keras 3's own layers and the few in `layers.py`, and
+saves to a `.keras` file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,15 @@ import keras
 from keras import ops
 
 from mlm_data.config import SettingsError
+from mlm_data.training.layers import (
+    FirstToken,
+    GatherPositions,
+    OutputBias,
+    PositionAndTypeEmbedding,
+    TiedEmbedding,
+    gelu_tanh,
+    make_initializer,
+)
 
 # (layers, hidden size) of each; heads are 64 wide and the feed-forward layer is four times the hidden size.
 MODEL_SIZES = {
@@ -29,13 +38,6 @@ MLM_OUTPUTS = ("logits", "predictions")
 
 SEQUENCE_INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 POSITIONS_INPUT = "masked_lm_positions"
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-def gelu_tanh(x: Any) -> Any:
-    """GELU by its tanh approximation, as google-research/bert computes it."""
-    return keras.activations.gelu(x, approximate=True)
-
 
 ACTIVATIONS = {"gelu": keras.activations.gelu, "gelu_tanh": gelu_tanh}
 
@@ -143,7 +145,7 @@ def _encode(config: ModelConfig, name: str, hidden: Any, attention_mask: Any) ->
         config.num_attention_heads,
         config.hidden_size // config.num_attention_heads,
         dropout=config.attention_probs_dropout_prob,
-        kernel_initializer=_initializer(config.initializer_range),
+        kernel_initializer=make_initializer(config.initializer_range),
         name=f"{name}_attention",
     )
     attended = attention(hidden, hidden, attention_mask=attention_mask)
@@ -170,110 +172,12 @@ def _predict_masked(config: ModelConfig, words: TiedEmbedding, hidden: Any, posi
     return logits
 
 
-def _initializer(initializer_range: float) -> keras.initializers.Initializer:
-    # A new one for each weight: an initializer of Keras 3 gives the same numbers whenever it is asked.
-    return keras.initializers.TruncatedNormal(stddev=initializer_range)
-
-
 def _dense(config: ModelConfig, units: int, name: str, **options: Any) -> keras.layers.Dense:
-    return keras.layers.Dense(units, kernel_initializer=_initializer(config.initializer_range), name=name, **options)
+    return keras.layers.Dense(
+        units, kernel_initializer=make_initializer(config.initializer_range), name=name, **options
+    )
 
 
 def _normalization(config: ModelConfig, name: str) -> keras.layers.LayerNormalization:
     # Computes in float32 under any policy.
     return keras.layers.LayerNormalization(epsilon=config.layer_norm_eps, name=name)
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-class TiedEmbedding(keras.layers.Layer):
-    """Ids [...] to vectors [..., hidden]; with `reverse`, vectors to logits [..., vocab] by the same table."""
-
-    def __init__(self, vocab_size: int, hidden_size: int, initializer_range: float, **options: Any) -> None:
-        super().__init__(**options)
-        self.vocab_size, self.hidden_size, self.initializer_range = vocab_size, hidden_size, initializer_range
-
-    def build(self, input_shape: Any) -> None:  # noqa: ARG002 (Keras asks for it)
-        """Makes the table, [vocab, hidden]."""
-        shape = (self.vocab_size, self.hidden_size)
-        self.embeddings = self.add_weight(
-            name="embeddings", shape=shape, initializer=_initializer(self.initializer_range)
-        )
-
-    def call(self, inputs: Any, reverse: bool = False) -> Any:
-        """Looks ids up or, with `reverse`, compares vectors with the whole table."""
-        if reverse:
-            return ops.matmul(inputs, ops.transpose(self.embeddings))
-        return ops.take(self.embeddings, inputs, axis=0)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        own = {
-            "vocab_size": self.vocab_size,
-            "hidden_size": self.hidden_size,
-            "initializer_range": self.initializer_range,
-        }
-        return super().get_config() | own
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-class PositionAndTypeEmbedding(keras.layers.Layer):
-    """Adds to vectors [batch, seq, hidden] those of their positions and of their segments' types [batch, seq]."""
-
-    def __init__(self, max_positions: int, types: int, initializer_range: float, **options: Any) -> None:
-        super().__init__(**options)
-        self.max_positions, self.types, self.initializer_range = max_positions, types, initializer_range
-
-    def build(self, vectors_shape: Any, type_ids_shape: Any) -> None:  # noqa: ARG002 (likewise)
-        """Makes both tables, [max_positions, hidden] and [types, hidden]."""
-        hidden = vectors_shape[-1]
-        self.position_embeddings = self.add_weight(
-            name="position_embeddings",
-            shape=(self.max_positions, hidden),
-            initializer=_initializer(self.initializer_range),
-        )
-        self.type_embeddings = self.add_weight(
-            name="type_embeddings", shape=(self.types, hidden), initializer=_initializer(self.initializer_range)
-        )
-
-    def call(self, vectors: Any, type_ids: Any) -> Any:
-        """The sum of all three."""
-        # Few types, many tokens: a product of matrices has the faster gradient, as google-research/bert says.
-        of_types = ops.matmul(ops.one_hot(type_ids, self.types, dtype=self.compute_dtype), self.type_embeddings)
-        return vectors + self.position_embeddings[: ops.shape(vectors)[1]] + of_types
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        own = {"max_positions": self.max_positions, "types": self.types, "initializer_range": self.initializer_range}
-        return super().get_config() | own
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-class GatherPositions(keras.layers.Layer):
-    """Vectors [batch, seq, hidden] at positions [batch, preds]: [batch, preds, hidden]."""
-
-    def call(self, vectors: Any, positions: Any) -> Any:
-        """Picks the vectors."""
-        # A product with ones and zeros: its gradient is another one, where that of a gather adds in any order.
-        return ops.matmul(ops.one_hot(positions, ops.shape(vectors)[1], dtype=self.compute_dtype), vectors)
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-class FirstToken(keras.layers.Layer):
-    """Vectors [batch, seq, hidden] at [CLS]: [batch, hidden]."""
-
-    def call(self, vectors: Any) -> Any:
-        """Picks the first of each row."""
-        return vectors[:, 0]
-
-
-@keras.saving.register_keras_serializable(package="mlm_data")
-class OutputBias(keras.layers.Layer):
-    """Adds a bias to logits [..., vocab]."""
-
-    def build(self, input_shape: Any) -> None:
-        """Makes the bias, [vocab]."""
-        self.bias = self.add_weight(name="bias", shape=(input_shape[-1],), initializer="zeros")
-
-    def call(self, logits: Any) -> Any:
-        """The sum."""
-        return logits + self.bias

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlm_data.config import WordpieceSettings
 from mlm_data.training.model import ModelConfig
-from mlm_data.vocabulary import MASK, MAX_WORD_CHARACTERS, UNK, Vocabulary
+from mlm_data.vocabulary import CONTINUATION, MASK, MAX_WORD_CHARACTERS, UNK, Vocabulary
+from mlm_data.wordpiece import make_bert_tokenizer
 
 # Pieces for each [MASK] where nothing is asked; signatures have no optional inputs.
 DEFAULT_TOP = 5
@@ -45,8 +48,7 @@ def write_saved_model(
 
     The signature `fill_mask` takes `text`, string [batch], and `top`, int32 []; `serving_default` takes `text` alone.
     Both give `pieces`, string, and `probabilities`, float32, [batch, masks, top]: most probable first, and "" and 0
-    where a text has fewer masks than another. Tokens are those of tensorflow-text's `FastBertTokenizer`, which differ
-    from this project's for some rare characters. A text that is too long for the model is an error.
+    where a text has fewer masks than another. A text that is too long for the model is an error.
 
     Raises:
         TextOpsError: see `import_text_ops`.
@@ -87,27 +89,52 @@ def _make_encoder(
     config: ModelConfig, vocabulary: Vocabulary, *, do_lower_case: bool
 ) -> Callable[[tf.Tensor], tf.RaggedTensor]:
     """Makes the function from text, string [batch], to ids with [CLS], [MASK] and [SEP], int32 [batch, (tokens)]."""
-    tokenizer = import_text_ops().FastBertTokenizer(
+    normalize = _make_normalizer(vocabulary, do_lower_case=do_lower_case)
+    tokenizer = import_text_ops().FastWordpieceTokenizer(
         list(vocabulary.pieces),
-        max_bytes_per_word=MAX_WORD_CHARACTERS,
+        suffix_indicator=CONTINUATION,
+        max_bytes_per_word=4 * MAX_WORD_CHARACTERS,  # of up to four bytes each
         token_out_type=tf.int32,
         unknown_token=UNK,
-        lower_case_nfd_strip_accents=do_lower_case,
     )
-
-    longest = tf.constant(config.max_position_embeddings, tf.int64)
+    limit = tf.constant(config.max_position_embeddings, tf.int64)
 
     def encode(text: tf.Tensor) -> tf.RaggedTensor:
         parts = tf.strings.split(text, MASK)
         masks = parts.with_flat_values(tf.fill(tf.shape(parts.flat_values), vocabulary.mask_id))
         # Each part with a [MASK] after it; the last one has none.
-        tokens = tf.concat([tokenizer.tokenize(parts), tf.expand_dims(masks, -1)], axis=2)
+        tokens = tf.concat([tokenizer.tokenize(normalize(parts)), tf.expand_dims(masks, -1)], axis=2)
         tokens = tokens.merge_dims(1, 2)[:, :-1]
         first = tf.fill([tf.shape(text)[0], 1], vocabulary.cls_id)
         last = tf.fill([tf.shape(text)[0], 1], vocabulary.sep_id)
         ids = tf.concat([first, tokens, last], axis=1)
         message = f"a text has more than the {config.max_position_embeddings} tokens that the model takes"
-        tf.debugging.assert_less_equal(tf.reduce_max(ids.row_lengths()), longest, message)
+        tf.debugging.assert_less_equal(ids.row_lengths(), limit, message)
         return ids
 
     return encode
+
+
+def _make_normalizer(vocabulary: Vocabulary, *, do_lower_case: bool) -> Callable[[tf.RaggedTensor], tf.RaggedTensor]:
+    """Makes the function that cleans and lower-cases strings [batch, (parts)] as this project's tokenizer does.
+
+    tensorflow-text's own (`FastBertTokenizer`) makes "1\u20442" of a half and "," of a Chinese comma, which changes one
+    line in ten of uncased Chinese and one in 150 of English Wikipedia. A table of characters does not.
+    """
+    normalizer = make_bert_tokenizer(vocabulary, WordpieceSettings(do_lower_case=do_lower_case)).normalizer
+    between = "|"  # which stays what it is
+    surrogates = range(0xD800, 0xE000)
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if code not in surrogates and chr(code) != between]
+    normalized = normalizer.normalize_str(between.join(characters)).split(between)
+    # Spaces around an ideograph are none of its own: the tokenizer cuts there.
+    changed = {old: new for old, new in zip(characters, normalized, strict=True) if old not in (new, new.strip())}
+    codes, replacements = tf.constant([ord(old) for old in changed]), tf.constant(list(changed.values()))
+
+    def normalize(text: tf.RaggedTensor) -> tf.RaggedTensor:
+        letters, found = tf.strings.unicode_split(text, "UTF-8"), tf.strings.unicode_decode(text, "UTF-8").flat_values
+        place = tf.minimum(tf.searchsorted(codes, found), len(changed) - 1)
+        is_changed = tf.equal(tf.gather(codes, place), found)
+        flat = tf.where(is_changed, tf.gather(replacements, place), letters.flat_values)
+        return tf.strings.reduce_join(letters.with_flat_values(flat), axis=-1)
+
+    return normalize

@@ -37,7 +37,7 @@ VOCABULARY_SIZE = 1000  # of their checkpoints
 TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
     "Caf\u00e9 M\u00fcller, na\u00efve [MASK] fa\u00e7ade; 3.14 \u6771\u4eac!",
-    f"{'a' * 90} unaffordable\tzzzzqqqq\u0000\u200b",
+    f"{'a' * 20} unaffordable\tzzzzqqqq\u0000\u200b",
 )
 # Their models: class, activation, and whether names are those of files from 2019.
 THEIRS = {
