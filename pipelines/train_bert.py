@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     if state is RunState.FINISHED:
         _print(directory)
         return DONE
-    require_tensorflow()
+    require_tensorflow("tensorboard")
     with quiet_import():  # only now, since it takes seconds
         from mlm_data.training.finish import finish  # noqa: PLC0415
         from mlm_data.training.loop import DivergedError, Training, train  # noqa: PLC0415
