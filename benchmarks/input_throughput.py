@@ -102,7 +102,7 @@ def training_speed(data: PretrainingData, size: str, batch_size: int, seconds: f
         run_steps = make_run_steps(progress, settings, WHOLE)
 
     def train() -> int:
-        run_steps(batches, tf.constant(1, tf.int64))
+        run_steps(batches, tf.constant(1, tf.int64)).numpy()  # waits
         return batch_size
 
     train()  # which makes the graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     if state is RunState.FINISHED:
         _print(directory)
         return DONE
-    require_tensorflow()
+    require_tensorflow("tensorboard")
     with quiet_import():  # only now, since it takes seconds
         from mlm_data.training.finish import finish  # noqa: PLC0415
         from mlm_data.training.loop import DivergedError, Training, train  # noqa: PLC0415
@@ -92,9 +93,9 @@ def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, TrainingRunSetti
     flags = vars(namespace)
     overwrite, config = flags.pop("overwrite", False), flags.pop("config", "")
     flags = (read_toml(config) if config else {}) | flags
-    strange = sorted(f"--{name}" for name in flags if f"--{name}" not in parser.flag_names())
-    if strange:
-        parser.error(nearest_flag(strange[0], parser.flag_names()))
+    names = {field.name for section in (TrainingSettings, TrainingRunSettings) for field in fields(section)}
+    if strange := sorted(flags.keys() - names):
+        raise SettingsError(f"unknown setting {', '.join(strange)}; expected names from {', '.join(sorted(names))}")
     return make_section(TrainingSettings, flags), make_section(TrainingRunSettings, flags), overwrite
 
 

@@ -49,6 +49,7 @@ def train(
     tell: Any = lambda *_: None,
     run: Any = None,
     validate: bool = False,
+    labels: bool = True,
     **changes: Any,
 ) -> Any:
     """Trains a model of one layer on a dataset."""
@@ -62,11 +63,14 @@ def train(
     if not validate:
         shards = {TRAIN: data.manifest.shards[TRAIN]}
         data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, shards=shards))
+    if not labels:
+        data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, label_meanings={}))
     if chosen.init_checkpoint:
         config = choose_model(chosen, data)
     else:
         dropout = {"hidden_dropout_prob": chosen.dropout, "attention_probs_dropout_prob": chosen.dropout}
-        config = tiny_config(num_hidden_layers=1, max_position_embeddings=32, **dropout)
+        heads = (NEXT_SENTENCE,) if labels else ()
+        config = tiny_config(num_hidden_layers=1, max_position_embeddings=32, heads=heads, **dropout)
     return loop.train(loop.Training(chosen, TrainingRunSettings(**flags | (run or {})), data, config), tell)
 
 
@@ -221,7 +225,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(directory, tmp_pat
         if step == 3:  # the checkpoint is that of 2, in the middle of a line of the log
             raise Killed
 
-    flags = {"masking": "dynamic", "run": {"log_every": 3, "checkpoint_every": 2}}
+    flags = {"masking": "dynamic", "labels": False, "run": {"log_every": 3, "checkpoint_every": 2}}
     undisturbed = train(directory, tmp_path / "one", **flags)
     with pytest.raises(Killed):
         train(directory, tmp_path / "other", tell=kill, **flags)

@@ -98,6 +98,8 @@ def train(training: Training, tell: Tell) -> Trained:
 
 
 class _Loop:
+    """What takes part in training, made in the scope of a strategy."""
+
     def __init__(self, training: Training, directory: Path, worker: Share) -> None:
         settings, run, data = training.settings, training.run, training.data
         self._settings, self._run, self._data = settings, run, data
@@ -146,7 +148,7 @@ class _Loop:
 
     def _advance(self, steps: int) -> None:
         with self._pace.measure(steps):
-            self._run_steps(self._batches, tf.constant(steps, tf.int64))
+            self._run_steps(self._batches, tf.constant(steps, tf.int64)).numpy()  # waits
 
     def _log_training(self, step: int) -> None:
         scores, rate = self._progress.take_scores(), float(self._schedule(step - 1))

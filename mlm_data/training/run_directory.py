@@ -39,9 +39,8 @@ def run_fingerprint(settings: TrainingSettings, data: PretrainingData) -> str:
     """
     flags = dataclasses.asdict(settings)
     if settings.init_checkpoint:
-        (weights,) = find_weights(Path(settings.init_checkpoint)).glob("*.safetensors")
-        with weights.open("rb") as file:
-            flags["init_checkpoint"] = hashlib.file_digest(file, "sha256").hexdigest()
+        files = sorted(find_weights(Path(settings.init_checkpoint)).glob("*.safetensors"))
+        flags["init_checkpoint"] = [_sha256(file) for file in files]
     content = {"settings": flags, "data": data.manifest_sha256}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -111,6 +110,11 @@ def read_needs(directory: Path) -> DataNeeds | None:
         return DataNeeds.from_json(json.loads((directory / RUN).read_bytes())["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

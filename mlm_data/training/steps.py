@@ -22,8 +22,10 @@ from mlm_data.training.workers import WHOLE, Share
 _SUM = tf.distribute.ReduceOp.SUM
 
 
-def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share) -> Callable[[Any, Any], None]:
+def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share) -> Callable[[Any, Any], Any]:
     """Gives the function that trains for some steps: of an iterator of batches, and their number, an int64 tensor.
+
+    It returns the new totals; who reads them waits for the devices.
 
     Args:
         progress: what is trained, and goes on with every step.
@@ -44,11 +46,12 @@ def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share
         optimizer.apply(context.all_reduce(_SUM, gradients), model.trainable_variables)
         return sums
 
-    def run_steps(batches: Any, steps: Any) -> None:
+    def run_steps(batches: Any, steps: Any) -> Any:
         for _ in tf.range(steps):
             sums = strategy.run(train_on, (next(batches),))
             progress.totals.assign_add(_add_up(strategy, sums))
             progress.steps.assign_add(1)
+        return progress.totals.read_value()
 
     return tf.function(run_steps, reduce_retracing=True)
 
@@ -95,9 +98,9 @@ def _make_gradients(
         with tf.GradientTape() as tape:
             sums = sum_losses(model(_inputs(rows), training=True), rows)
             loss = optimizer.scale_loss(total_loss(sums, predictions, labels))
-        # Zeros where nothing depends on a weight: on the pooler, if instances have no labels.
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return [tf.convert_to_tensor(gradient) for gradient in gradients], sums
+        gradients = zip(tape.gradient(loss, variables), variables, strict=True)
+        # On the pooler nothing depends, if instances have no labels.
+        return [tf.zeros(weight.shape) if one is None else tf.convert_to_tensor(one) for one, weight in gradients], sums
 
     def of_all(rows: Batch, predictions: Any, labels: Any) -> tuple[list[Any], Sums]:
         if parts == 1:

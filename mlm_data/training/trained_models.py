@@ -56,13 +56,13 @@ def find_trained_model(path: Path) -> TrainedModel:
     )
 
 
-def require_tensorflow() -> None:
-    """Makes sure that what training and models need is installed, without importing it.
+def require_tensorflow(*others: str) -> None:
+    """Makes sure that what models need is installed, and other packages with it, without importing any.
 
     Raises:
         SettingsError: it is not.
     """
-    missing = [name for name in ("tensorflow", "keras", "safetensors") if find_spec(name) is None]
+    missing = [name for name in ("tensorflow", "keras", "safetensors", *others) if find_spec(name) is None]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} not installed; models need pip install 'mlm-data[train]'")
 
