@@ -64,7 +64,9 @@ def train(
         shards = {TRAIN: data.manifest.shards[TRAIN]}
         data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, shards=shards))
     if not labels:
-        data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, label_meanings={}))
+        data = dataclasses.replace(
+            data, manifest=dataclasses.replace(data.manifest, objective="mlm", label_meanings={})
+        )
     if chosen.init_checkpoint:
         config = choose_model(chosen, data)
     else:
