@@ -81,6 +81,10 @@ $(GARDEN_VENV)/made:
 check-model-garden: $(GARDEN_VENV)/made demo
 	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
 	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)
+	$(BIN)/make-pretraining-data --input 'samples/corpus/**' --vocab_file vocab/en-uncased-30k.txt \
+	  --output_dir $(DEMO)-lengths --sequence_buckets 32 64 96 128 --overwrite
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(GARDEN_VENV)/bin/python tests/peers/model_garden.py $(DEMO)-lengths
 
 $(HF_VENV)/made:
 	$(PYTHON) -m venv $(HF_VENV)

@@ -20,7 +20,7 @@ from mlm_data.corpora import plan_inputs, read_documents
 from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import Document, EncodedBatch, Layout, SplitDocument, TokenizedCorpus, TokenizedDocument
 from mlm_data.sentences import SentenceSplitter, split_lines
@@ -135,8 +135,9 @@ class _Builder:
 
     def build(self, bucket: int, documents: Sequence[TokenizedDocument]) -> None:
         with self.watch.time("pair"):
-            segments = OBJECTIVES[self.settings.pairing.objective].segments
-            corpus = lay_end_to_end([document for document in documents if len(document.sentence_offsets) > segments])
+            pairing = self.settings.pairing
+            least = find_objective(pairing.objective, pairing.parity).least_sentences
+            corpus = lay_end_to_end([document for document in documents if len(document.sentence_offsets) > least])
         shards, passes = self.settings.shards, self.settings.shards.dupe_factor
         for number in range(passes):
             name = shard_name(TRAIN, number * self.buckets + bucket, passes * self.buckets)
@@ -155,7 +156,7 @@ class _Builder:
                 some = segments.take(slice(start, start + _INSTANCES_PER_BATCH))
                 batch = gather_instances(some, self.vocabulary, self.settings.pairing.max_seq_length)
             with watch.time("mask"):
-                masked = mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
+                masked = mask_tokens(batch, self.settings.masking, self.vocabulary, rng, self.settings.pairing.parity)
             with watch.time("count"):
                 InstanceStatistics.of(masked, self.vocabulary)
             with watch.time("encode"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,8 @@ class Objective:
         polarity: whose labels have these meanings.
         marked: what pairs of label 1 are called.
         takes_partners: whether second segments come from other documents, of which there may be too few.
+        least_sentences: of a document; one of fewer gives no instance.
+        marked_share: of the pairs, how many have label 1.
     """
 
     description: str
@@ -28,6 +31,8 @@ class Objective:
     polarity: str = ""
     marked: str = ""
     takes_partners: bool = False
+    least_sentences: int = 1
+    marked_share: str = ""
 
     @property
     def special_tokens(self) -> int:
@@ -45,6 +50,8 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
             polarity="google-research/bert",
             marked="random",
             takes_partners=True,
+            least_sentences=2,
+            marked_share="50%",
         ),
         "sop": Objective(
             description="masked language modelling with sentence order prediction",
@@ -53,7 +60,33 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
             label_meanings={"0": "B follows A in its document", "1": "swapped: A follows B in its document"},
             polarity="google-research/albert",
             marked="swapped",
+            least_sentences=2,
+            marked_share="50%",
         ),
         "mlm": Objective(description="masked language modelling alone", needs="a document", segments=1),
     }
 )
+
+# The same objective sampled by the law of somebody else's program, and what holds there instead.
+PARITIES: Mapping[str, Objective] = MappingProxyType(
+    {
+        "bert": dataclasses.replace(
+            OBJECTIVES["nsp"],
+            description="masked language modelling with next sentence prediction, sampled as by google-research/bert",
+            needs="a document",
+            label_meanings={
+                "0": "B follows A in its document",
+                "1": "B was drawn at random, from another document unless ten draws found none",
+            },
+            takes_partners=False,
+            least_sentences=1,
+            marked_share="50%, and all of one sentence",
+        )
+    }
+)
+NO_PARITY = "none"
+
+
+def find_objective(name: str, parity: str) -> Objective:
+    """What holds for an objective, of this program or of the one it is to be at par with."""
+    return OBJECTIVES[name] if parity == NO_PARITY else PARITIES[parity]

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_data.instances import shortest_holding
 from mlm_data.records import InstanceBatch, Reason, TokenizedDocument
 from mlm_data.vocabulary import Vocabulary
 
@@ -80,6 +81,20 @@ class DocumentStatistics:
         return cls(**{item.name: values[item.name] for item in dataclasses.fields(cls)})
 
 
+@dataclass(frozen=True, slots=True)
+class LengthCount:
+    """Instances padded to one length, and their tokens, padding not counted."""
+
+    length: int
+    instances: int
+    tokens: int
+
+    @property
+    def padding(self) -> int:
+        """Positions that hold no token."""
+        return self.instances * self.length - self.tokens
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceStatistics:
     """Instances of some shards. Histograms are int64, indexed by [label, value] unless said otherwise.
@@ -117,6 +132,17 @@ class InstanceStatistics:
         """Tokens of all instances, [CLS] and [SEP] counted, padding not."""
         return int((self.lengths.sum(axis=0) * np.arange(self.lengths.shape[1])).sum())
 
+    def by_length(self, lengths: Sequence[int]) -> list[LengthCount]:
+        """What goes to each of these lengths, ascending, if instances are padded to the shortest that holds them."""
+        tokens = np.arange(self.lengths.shape[1])
+        bucket, instances = shortest_holding(tokens, lengths), self.lengths.sum(axis=0)
+        return [
+            LengthCount(
+                length, int(instances[bucket == number].sum()), int((instances * tokens)[bucket == number].sum())
+            )
+            for number, length in enumerate(lengths)
+        ]
+
     @property
     def predicted(self) -> int:
         """Predicted tokens of all instances."""
@@ -147,7 +173,7 @@ class InstanceStatistics:
             b_lengths=_histogram(labels, np.maximum(batch.lengths - batch.a_lengths - 1, 0), width),
             predictions=np.bincount(batch.masked_lm_counts, minlength=slots + 1).astype(np.int64),
             positions=np.bincount(positions, minlength=width).astype(np.int64),
-            candidates=_candidates(batch, vocabulary.sep_id),
+            candidates=_candidates(batch, vocabulary.sep_id, positions[now == vocabulary.sep_id]),
             replacements=np.array([hidden, len(now) - hidden - kept, kept], np.int64),
         )
 
@@ -159,8 +185,11 @@ class InstanceStatistics:
         return cls(pairs, pairs, pairs, np.zeros(slots + 1, np.int64), tokens, tokens, np.zeros(3, np.int64))
 
     def __add__(self, other: InstanceStatistics) -> InstanceStatistics:
+        """Counts of both; instances padded to less than the others just have no token there."""
         names = (item.name for item in dataclasses.fields(self))
-        return InstanceStatistics(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return InstanceStatistics(
+            **{name: _add_histograms(getattr(self, name), getattr(other, name)) for name in names}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As `statistics.json` holds it."""
@@ -182,17 +211,28 @@ class InstanceStatistics:
         return cls(**{**histograms, "left_out": values["left_out"]})
 
 
+def _add_histograms(one: Histogram | int, other: Histogram | int) -> Any:
+    """The sum, as large as the larger in each dimension."""
+    if np.shape(one) == np.shape(other):
+        return one + other
+    total = np.zeros(np.maximum(np.shape(one), np.shape(other)), np.int64)
+    for part in (one, other):
+        total[tuple(map(slice, np.shape(part)))] += part
+    return total
+
+
 def _histogram(labels: NDArray[np.int64], values: NDArray[np.int32], width: int) -> Histogram:
     flat = np.bincount(labels * (width + 1) + values, minlength=2 * (width + 1))
     return flat.astype(np.int64).reshape(2, width + 1)
 
 
-def _candidates(batch: InstanceBatch, sep_id: int) -> Histogram:
-    """Tokens by position that are neither padding nor [CLS] nor [SEP]; masking puts none of these anywhere."""
+def _candidates(batch: InstanceBatch, sep_id: int, drawn: NDArray[np.int32]) -> Histogram:
+    """Tokens by position that were neither padding nor [CLS] nor [SEP] before masking, which drew a [SEP] at some."""
     width = batch.input_word_ids.shape[1]
     longer_than = len(batch) - np.cumsum(np.bincount(batch.lengths, minlength=width + 1))[:width]
     separators = np.flatnonzero(batch.input_word_ids == sep_id) % width
     candidates: Histogram = longer_than - np.bincount(separators, minlength=width)
+    candidates += np.bincount(drawn, minlength=width)
     candidates[0] = 0
     return candidates.astype(np.int64)
 

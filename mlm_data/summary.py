@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mlm_data.config import MaskingSettings, Settings
 from mlm_data.manifest import Manifest
-from mlm_data.objectives import OBJECTIVES
-from mlm_data.statistics import DocumentStatistics, InstanceStatistics
+from mlm_data.objectives import NO_PARITY, find_objective
+from mlm_data.statistics import DocumentStatistics, InstanceStatistics, LengthCount
 
 NONE = "-"
 
@@ -81,9 +81,10 @@ def total_of(manifest: Manifest, instances: Mapping[str, InstanceStatistics]) ->
     return sum(instances.values(), start=none)
 
 
-def fill(statistics: InstanceStatistics, max_seq_length: int) -> str:
+def fill(statistics: InstanceStatistics, manifest: Manifest) -> str:
     """Share of the sequence positions that hold a token rather than padding."""
-    return format_share(statistics.tokens, statistics.instances * max_seq_length)
+    padding = sum(part.padding for part in statistics.by_length(tuple(manifest.slots_by_length)))
+    return format_share(statistics.tokens, statistics.tokens + padding)
 
 
 def document_rows(documents: DocumentStatistics) -> list[Row]:
@@ -127,12 +128,12 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = False) -> Row:
         return Row(label, (*map(value, parts), asked), is_part)
 
-    objective = OBJECTIVES[manifest.objective]
+    objective = find_objective(manifest.objective, manifest.parity)
     pairs = [
         row(
             f"{objective.marked} pairs (label 1)",
             lambda part: format_share(part.marked_pairs, part.instances),
-            "50%",
+            objective.marked_share,
             True,
         )
     ]
@@ -145,14 +146,39 @@ def instance_rows(manifest: Manifest, settings: Settings, instances: Mapping[str
         *(meetings if objective.segments == 1 and settings.pairing.mlm_packing == "full_sentences" else []),
         row("Tokens", lambda part: format_count(part.tokens)),
         row("per instance", lambda part: format_ratio(part.tokens, part.instances), "", True),
-        row("fill: tokens in all positions", lambda part: fill(part, manifest.max_seq_length), "", True),
-        *(_prediction_rows(settings.masking, parts) if manifest.max_predictions_per_seq else []),
+        row("fill: tokens in all positions", lambda part: fill(part, manifest), "", True),
+        *(_length_rows(manifest, parts) if manifest.sequence_buckets else []),
+        *(_prediction_rows(settings.masking, manifest.parity, parts) if manifest.max_predictions_per_seq else []),
         Row("Shards", (*(format_count(len(part)) for part in shards), "")),
         Row("bytes", (*(format_bytes(sum(shard.size for shard in part)) for part in shards), ""), True),
     ]
 
 
-def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistics]) -> list[Row]:
+def _length_rows(manifest: Manifest, parts: Sequence[InstanceStatistics]) -> list[Row]:
+    """How many instances are padded to which length, and what is saved over one length for all."""
+    longest, lengths = manifest.max_seq_length, tuple(manifest.slots_by_length)
+    counts = [part.by_length(lengths) for part in parts]
+    rows = [
+        Row(f"padded to {of_one[0].length}", (*map(_describe, of_one), ""), True)
+        for of_one in zip(*counts, strict=True)
+    ]
+    now = [sum(count.padding for count in of_part) for of_part in counts]
+    positions = [part.instances * longest for part in parts]
+    before = [whole - part.tokens for whole, part in zip(positions, parts, strict=True)]
+    saved = [one - other for one, other in zip(before, now, strict=True)]
+    return [
+        *rows,
+        Row(f"padding saved over {longest} for all", (*map(format_share, saved, before), ""), True),
+        Row(f"positions saved over {longest} for all", (*map(format_share, saved, positions), ""), True),
+    ]
+
+
+def _describe(count: LengthCount) -> str:
+    full = format_share(count.tokens, count.tokens + count.padding)
+    return f"{format_count(count.instances)}, {full} full" if count.instances else format_count(0)
+
+
+def _prediction_rows(masking: MaskingSettings, parity: str, parts: Sequence[InstanceStatistics]) -> list[Row]:
     """How many tokens are to be predicted, and what became of them."""
 
     def row(label: str, value: Callable[[InstanceStatistics], str], asked: str = "", is_part: bool = True) -> Row:
@@ -162,12 +188,13 @@ def _prediction_rows(masking: MaskingSettings, parts: Sequence[InstanceStatistic
     hidden, other, kept = map(
         format_rate, (masking.mask_token_prob, masking.random_token_prob, masking.kept_token_prob)
     )
+    drawn = other if parity == NO_PARITY else f"{other}, any of the vocabulary"
     return [
         row("Predicted tokens", lambda part: format_count(part.predicted), "", False),
         row("of all tokens", lambda part: format_share(part.predicted, part.tokens), rate),
         row("of those but [CLS] and [SEP]", lambda part: format_share(part.predicted, _candidates(part))),
         row("now [MASK]", lambda part: format_share(int(part.replacements[0]), part.predicted), hidden),
-        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), other),
+        row("now another token", lambda part: format_share(int(part.replacements[1]), part.predicted), drawn),
         row("as they were", lambda part: format_share(int(part.replacements[2]), part.predicted), kept),
     ]
 

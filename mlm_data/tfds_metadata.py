@@ -20,12 +20,12 @@ _CLASSES = "tensorflow_datasets.core.features"
 
 
 def is_readable(manifest: Manifest) -> bool:
-    """Whether TFDS can read the shards: it opens TFRecord files without decompression."""
-    return manifest.compression == "none"
+    """Whether TFDS can read the shards: it opens TFRecord files without decompression, and knows one length for all."""
+    return manifest.compression == "none" and manifest.sequence_buckets is None
 
 
 def number_of_values(feature: Feature, manifest: Manifest) -> int:
-    """How many values a feature has in every record of a dataset."""
+    """How many values a feature has in every record of a dataset, the most where shards have several lengths."""
     return 1 if feature.width is Width.ONE else int(getattr(manifest, feature.width))
 
 

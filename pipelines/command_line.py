@@ -71,6 +71,8 @@ class FlagParser(argparse.ArgumentParser):
             options["type"] = _number_or(field.metadata["words"])
         elif kind in (int, float):
             options["type"] = kind
+        elif kind == tuple[int, ...]:
+            options |= {"type": int, "action": "extend", "nargs": "+"}
         elif kind is not str:
             options["action"] = "append"
         if field.metadata["choices"]:

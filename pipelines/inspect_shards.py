@@ -96,8 +96,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     choice.add_argument(
         "--index", type=_place, default=None, metavar="SHARD:RECORD",
-        help="Show this record only, as in 3:17: record 17, counted from 0, of shard 3, by the number in its name or "
-        "else by its place among the PATHs, counted from 0.",
+        help="Show this record only, as in 3:17: record 17, counted from 0, of shard 3, by the number in its name (of "
+        "several, the first) or else by its place among the PATHs, counted from 0.",
     )  # fmt: skip
     parser.add_switch(
         "verify", "Check all records and files instead of showing some: every invariant, as far as what lies beside "

@@ -99,4 +99,4 @@ def _two_columns(title: str, rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def _shown(value: Any) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

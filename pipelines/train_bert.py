@@ -17,7 +17,7 @@ from mlm_data.training.results import Results
 from mlm_data.training.run_directory import CURVES, RunState, claim_run, clear_run, examine_run, run_fingerprint
 from mlm_data.training.trained_models import require_tensorflow
 from mlm_data.training.workers import this_worker
-from pipelines.command_line import DONE, FlagParser, nearest_flag, read_toml, run_program
+from pipelines.command_line import DONE, FAILED, FlagParser, nearest_flag, read_toml, run_program
 from pipelines.stage_display import Stage, StageDisplay
 from pipelines.storage_choice import storage_for
 from pipelines.training_display import note_of, print_results
@@ -56,15 +56,21 @@ def main(arguments: Sequence[str]) -> int:
     require_tensorflow()
     with quiet_import():  # only now, since it takes seconds
         from mlm_data.training.finish import finish  # noqa: PLC0415
-        from mlm_data.training.loop import Training, train  # noqa: PLC0415
+        from mlm_data.training.loop import DivergedError, Training, train  # noqa: PLC0415
         from mlm_data.training.model_choice import choose_model  # noqa: PLC0415
     training = Training(settings, run, data, choose_model(settings, data))
     if this_worker().index == 0:
         _claim(directory, name, settings, data, clear=state is RunState.FREE)
-    with StageDisplay(console) as display:
-        trained = train(training, _teller(display, settings.num_train_steps))
+    try:
+        with StageDisplay(console) as display:
+            trained = train(training, _teller(display, settings.num_train_steps))
+    except DivergedError as error:
+        console.print(f"[red]The run failed:[/] {escape(str(error))}")
+        return FAILED
     if trained.is_chief:
-        finish(training, trained)
+        exported = finish(training, trained)
+        if exported.no_saved_model:
+            console.print(f"[yellow]warning:[/] no SavedModel was written: {escape(exported.no_saved_model)}")
         _print(directory)
     return DONE
 

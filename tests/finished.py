@@ -13,7 +13,7 @@ from mlm_data import chance
 from mlm_data.config import Settings
 from mlm_data.dataset_directory import CONFIG
 from mlm_data.examples import encode_batch
-from mlm_data.instances import gather_instances
+from mlm_data.instances import gather_instances, shortest_holding
 from mlm_data.manifest import MANIFEST, Manifest
 from mlm_data.masking import mask_tokens
 from mlm_data.pairing import lay_end_to_end, make_segments
@@ -53,7 +53,7 @@ def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
     segments = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
     batch = gather_instances(segments, VOCABULARY, settings.pairing.max_seq_length)
-    return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"))
+    return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"), settings.pairing.parity)
 
 
 def finished_dataset(
@@ -66,11 +66,18 @@ def finished_dataset(
     for seed, split in enumerate(splits):
         batch = masked_batch(settings, documents, seed)
         instances[split] = InstanceStatistics.of(batch, VOCABULARY)
+        buckets = settings.pairing.sequence_buckets
+        bucket = shortest_holding(batch.lengths, buckets or (settings.pairing.max_seq_length,))
         written[split] = tuple(
             WrittenShard(
-                shard_name(split, index, shards, settings.shards.compression), records, 900 * records, "0" * 64
+                shard_name(split, index, shards, settings.shards.compression, length),
+                records,
+                900 * records,
+                "0" * 64,
+                length,
             )
-            for index, records in enumerate(len(part) for part in np.array_split(batch.lengths, shards))
+            for number, length in enumerate(buckets or (None,))
+            for index, records in enumerate(map(len, np.array_split(batch.lengths[bucket == number], shards)))
         )
     return Finished(Manifest.of(written, settings, VOCABULARY), settings, DOCUMENTS, instances)
 

@@ -53,7 +53,12 @@ def check_exact_invariants(
     assert (types[mask == 0] == 0).all()
 
     assert (ids[:, 0] == vocabulary.cls_id).all()
-    separators = (ids == vocabulary.sep_id) & (mask == 1)
+    counts = used.sum(axis=1)
+    assert (used == (np.arange(slots) < counts[:, None])).all(), "weights are 1...10...0"
+    row = np.nonzero(used)[0]
+    restored = ids.copy()  # at par with google-research/bert, a random token may be [SEP]
+    restored[row, positions[used]] = originals[used]
+    separators = (restored == vocabulary.sep_id) & (mask == 1)
     assert separators[np.arange(rows), lengths - 1].all()
     assert not separators[:, 1].any(), "A is empty"
     assert not (separators[:, 1:] & separators[:, :-1]).any(), "B, or a document's part, is empty"
@@ -67,8 +72,6 @@ def check_exact_invariants(
     else:
         assert not types.any()
 
-    counts = used.sum(axis=1)
-    assert (used == (np.arange(slots) < counts[:, None])).all(), "weights are 1...10...0"
     assert ((columns["masked_lm_weights"] == 0) | used).all()
     assert (positions[~used] == 0).all()
     assert (originals[~used] == 0).all()
@@ -79,7 +82,6 @@ def check_exact_invariants(
         assert (counts >= 1).all()
         assert (counts <= budgets).all()
     assert (np.diff(positions, axis=1)[used[:, 1:]] > 0).all(), "positions ascend"
-    row = np.nonzero(used)[0]
     assert not separators[row, positions[used]].any()
     assert (positions[used] > 0).all()
     assert (positions[used] < (lengths - 1)[row]).all()
@@ -87,8 +89,6 @@ def check_exact_invariants(
     predicted = np.zeros_like(ids, dtype=bool)
     predicted[row, positions[used]] = True
     assert predicted[ids == vocabulary.mask_id].all(), "every [MASK] is to be predicted"
-    restored = ids.copy()
-    restored[row, positions[used]] = originals[used]
     inside = (mask == 1) & ~separators & (column > 0)
     special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id]
     assert not np.isin(restored[inside], special).any()

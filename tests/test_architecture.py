@@ -25,7 +25,12 @@ def test_imports_keep_the_law():
 
 
 @pytest.mark.parametrize(
-    "module", ["mlm_data", "pipelines.inspect_shards", "pipelines.fill_mask", "pipelines.make_pretraining_data"]
+    "module",
+    [
+        "mlm_data",
+        *(f"pipelines.{name}" for name in ("inspect_shards", "train_bert", "evaluate", "fill_mask")),
+        "pipelines.make_pretraining_data",
+    ],
 )
 def test_nothing_heavy_is_imported_on_the_way(module):
     heavy = ["tensorflow", "keras", "matplotlib"]

@@ -36,6 +36,15 @@ def test_flags_go_out_as_they_came_in():
         ({"max_ngram_size": 0}, "--max_ngram_size is 0; expected between 1 and 100"),
         ({"masking": "none", "masked_lm_prob": 0.3}, "leaves masking to the trainer, but --masked_lm_prob would tell"),
         ({"masking": "none", "max_predictions_per_seq": 20}, "but --max_predictions_per_seq would tell"),
+        ({"parity": "bert", "objective": "sop"}, "--objective is sop with --parity bert; expected nsp"),
+        ({"parity": "bert", "masking": "whole_word"}, "--masking is whole_word with --parity bert; expected token"),
+        ({"parity": "bert", "mask_token_prob": 0.9}, "--mask_token_prob is 0.9 with --parity bert; expected 0.8"),
+        ({"parity": "albert"}, "--parity is 'albert'; expected one of none, bert"),
+        ({"sequence_buckets": [64, 128], "max_seq_length": 512}, "but the longest of --sequence_buckets 64 128 is 128"),
+        ({"sequence_buckets": [64, 128], "max_seq_length": 64}, "--max_seq_length is 64, but the longest of"),
+        ({"sequence_buckets": [64, 64]}, "--sequence_buckets is 64 64; expected different lengths"),
+        ({"sequence_buckets": [4, 64]}, "expected different lengths, 8 or more"),
+        ({"sequence_buckets": ["64"]}, "sequence_buckets is ['64']; expected a list of whole numbers"),
         ({"input": 3}, "input is 3; expected a list of strings"),
     ],
 )
@@ -72,6 +81,24 @@ def test_mask_slots_follow_the_length_unless_they_are_given(flags, slots):
     assert settings.masking.max_predictions_per_seq == settings.to_flags()["max_predictions_per_seq"] == slots
     explicit = Settings.from_flags({**flags, "max_predictions_per_seq": slots})
     assert dataset_fingerprint(explicit, "v", ()) == dataset_fingerprint(settings, "v", ())
+
+
+@pytest.mark.parametrize(
+    ("flags", "slots"),
+    [
+        ({}, {128: 20}),
+        ({"max_predictions_per_seq": 30}, {128: 30}),
+        ({"sequence_buckets": [512, 128, 256]}, {128: 20, 256: 39, 512: 77}),
+        ({"sequence_buckets": [128, 256], "max_predictions_per_seq": 30}, {128: 20, 256: 30}),
+        ({"sequence_buckets": [128, 256], "masking": "none"}, {128: 0, 256: 0}),
+    ],
+)
+def test_every_length_has_the_slots_it_can_use(flags, slots):
+    settings = Settings.from_flags(flags)
+    found = {length: masking.max_predictions_per_seq for length, masking in settings.masking_by_length.items()}
+    assert list(found.items()) == list(slots.items())
+    assert settings.pairing.max_seq_length == max(slots)
+    assert Settings.from_flags(settings.to_flags()) == settings
 
 
 def test_settings_are_frozen():

@@ -85,6 +85,22 @@ def test_card_says_what_labels_mean_and_how_much_there_is():
     assert set(rows) == {4}
 
 
+def test_card_of_several_lengths_tells_each_reader_what_it_can_read():
+    flags = {"sequence_buckets": [32, 64, 128], "splits": ("train", "validation")}
+    card = render_card(*finished_dataset(**flags).parts)
+    assert "| `*-seq64-*.tfrecord` | 64 | 10 |" in card
+    assert "| `masked_lm_ids` | int64 [P] |" in card
+    assert "--sequence_buckets 32 64 128 \\\n" in card
+    assert "over all lengths together" in card
+    assert "TensorFlow Datasets cannot read these shards" in card
+    (block,) = code_blocks(card, "yaml")
+    train, _, validation = block.partition("validation_data:")
+    assert "input_path: train-*.tfrecord\n    seq_bucket_lengths: [32, 64, 128]\n" in train
+    assert "input_path: validation-seq128-*.tfrecord\n    file_type: tfrecord\n    seq_length: 128\n" in validation
+    assert "bert/pretraining_dynamic" in card
+    assert not code_blocks(render_card(*finished_dataset(**flags, compression="gzip").parts), "yaml")
+
+
 def test_card_leaves_masking_to_the_trainer():
     card = render_card(*finished_dataset(masking="none", objective="mlm").parts)
     assert "`input_word_starts` | int64 [128] |" in card

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlm_data.instances import gather_instances
+from mlm_data.instances import gather_instances, split_by_length
 from mlm_data.records import Segments
 from mlm_data.vocabulary import Vocabulary
 from tests.making import vocabulary_content
@@ -36,3 +36,14 @@ def test_rows_are_what_their_ranges_say(segments):
         assert batch.a_lengths[row] == len(a) + 2
         assert batch.lengths[row] == len(expected)
         assert batch.input_word_ids[row].tolist() == expected + [VOCABULARY.pad_id] * (16 - len(expected))
+
+
+@given(segments(), st.sets(st.integers(3, 14)))
+def test_instances_go_to_the_shortest_length_that_holds_them(segments, shorter):
+    lengths = [*sorted(shorter), 16]
+    whole = gather_instances(segments, VOCABULARY, 16)
+    holding = [min(length for length in lengths if length >= tokens) for tokens in whole.lengths]
+    for length, those in split_by_length(segments, lengths):
+        rows = [row for row, found in enumerate(holding) if found == length]
+        batch = gather_instances(those, VOCABULARY, length)
+        assert batch.input_word_ids.tolist() == whole.input_word_ids[rows, :length].tolist()

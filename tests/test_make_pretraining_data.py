@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -112,6 +113,60 @@ def test_records_without_masks_hold_the_text_as_it_is(tmp_path, sample, capsys):
     assert "redicted" not in printed
     assert inspect_shards([str(tmp_path / "out"), "--limit=1"]) == 0
     assert "MASK" not in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def bucketed(tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("bucketed") / "out"
+    assert run(output, "--dupe_factor=2", "--sequence_buckets", "64", "128", "256", "--validation_fraction=0.2") == 0
+    return output
+
+
+def test_shards_of_several_lengths_hold_what_fits_and_is_not_shorter(bucketed):
+    manifest, vocabulary = read_manifest(bucketed), read_vocabulary(bucketed)
+    assert {path.name for path in bucketed.glob("*.tfrecord")} == {
+        shard.name for shards in manifest.shards.values() for shard in shards
+    }
+    assert not (bucketed / "features.json").exists()
+    labels, shortest = [], 0
+    for length, slots in {64: 10, 128: 20, 256: 39}.items():
+        shards = [shard for shard in manifest.shards["train"] if shard.seq_length == length]
+        assert [shard.name for shard in shards] == [f"train-seq{length}-0000{i}-of-00002.tfrecord" for i in (0, 1)]
+        columns = read_columns(bucketed, [shard.name for shard in shards])
+        assert columns["input_word_ids"].shape == (sum(shard.records for shard in shards), length)
+        check_exact_invariants(columns, vocabulary, masked_lm_prob=0.15, slots=slots)
+        assert columns["input_mask"].sum(axis=1).min() > shortest
+        labels += columns["next_sentence_labels"][:, 0].tolist()
+        shortest = length
+    assert abs(2 * sum(labels) - len(labels)) <= 2  # one a pass, of an odd number
+    counted = json.loads((bucketed / "statistics.json").read_text())["lengths"]["train"]
+    assert sum(count["instances"] for count in counted) == len(labels)
+
+
+def test_several_lengths_have_the_same_bytes_from_two_processes_and_are_foretold(bucketed, tmp_path, capsys):
+    flags = ("--dupe_factor=2", "--sequence_buckets=256", "--sequence_buckets", "64", "128")
+    flags += ("--validation_fraction=0.2", "--direct_num_workers=2", "--shuffle=engine")
+    assert run(tmp_path / "out", *flags) == 0
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == (bucketed / "manifest.json").read_bytes()
+    capsys.readouterr()
+    assert run(tmp_path / "plan", "--dupe_factor=2", "--sequence_buckets", "64", "128", "256", "--plan") == 0
+    planned = re.search(r"bytes +│ about ([\d.]+) kB", capsys.readouterr().out)
+    shards = [shard for shards in read_manifest(bucketed).shards.values() for shard in shards]
+    written = sum(shard.size * (2 if shard.name.startswith("validation") else 1) for shard in shards)
+    assert 0.8 < 1000 * float(planned[1]) / written < 1.25
+
+
+def test_at_par_with_google_bert_records_keep_the_exact_invariants_and_its_bias(tmp_path):
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("".join(f"The only sentence of story {number}.\n\n" for number in range(40)))
+    inputs = [f"{SAMPLES}/**", f"sentences:{sentences}"]
+    assert run(tmp_path / "out", "--parity=bert", "--dupe_factor=2", inputs=inputs) == 0
+    assert read_manifest(tmp_path / "out").parity == "bert"
+    columns = read_columns(tmp_path / "out", shard_names(tmp_path / "out"))
+    check_exact_invariants(columns, read_vocabulary(tmp_path / "out"), masked_lm_prob=0.15, slots=20)
+    documents = json.loads((tmp_path / "out" / "statistics.json").read_text())["documents"]
+    assert (documents["kept"], documents["rejections"]) == (68 + 40, {})
+    assert columns["next_sentence_labels"].mean() > 0.55
 
 
 def test_labels_say_whether_b_follows_a_in_one_document(sample):

@@ -119,6 +119,7 @@ def test_same_bytes_in_any_process():
     [
         ({"documents": 2, "shards": 1, "dupe_factor": 1}, 6),
         ({"documents": 20, "max_seq_length": 512, "masking": "whole_word"}, 6),
+        ({"documents": 40, "sequence_buckets": [32, 64, 128]}, 6),
         ({"documents": 40, "max_seq_length": 16, "max_predictions_per_seq": 1, "compression": "gzip"}, 6),
     ],
 )
@@ -136,6 +137,21 @@ def test_report_speaks_of_its_own_objective(objective, pictures):
     assert ("[SEP] between documents" in cells(page)) == (objective == "mlm")
     assert "andom pair" not in html
     assert ("abel" in html.partition("<details>")[0].replace("aria-label", "")) == (objective == "sop")
+
+
+def test_tables_tell_what_several_lengths_save():
+    finished = finished_dataset(sequence_buckets=[32, 64, 128])
+    train = finished.instances["train"]
+    tokens = np.arange(129).repeat(train.lengths.sum(axis=0))
+    padded = np.select([tokens <= 32, tokens <= 64], [32, 64], 128)
+    found = cells(parse(render_report(*finished.parts)))
+    for length in (32, 64, 128):
+        some = tokens[padded == length]
+        assert found[f"padded to {length}"][0] == f"{len(some):,}, {100 * some.mean() / length:.2f}% full"
+    before = (128 - tokens).sum()
+    assert found["padding saved over 128 for all"][0] == f"{100 * (128 - padded).sum() / before:.2f}%"
+    assert found["positions saved over 128 for all"][0] == f"{100 * (128 - padded).mean() / 128:.2f}%"
+    assert found["fill: tokens in all positions"][0] == f"{100 * tokens.sum() / padded.sum():.2f}%"
 
 
 def test_without_masks_nothing_is_said_of_them():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from mlm_data.examples import BERT_FEATURES, Width, decode_batch, encode_batch, 
 from mlm_data.records import InstanceBatch
 from mlm_data.shards import ShardReader, write_shard
 from mlm_data.storage import LocalStorage
+from pipelines.make_pretraining_data import main
 
+REPOSITORY = Path(__file__).parents[1]
 WIDTHS = {Width.SEQUENCE: 64, Width.PREDICTIONS: 9, Width.ONE: 1}
 
 
@@ -64,6 +69,19 @@ def test_records_are_what_tensorflow_serializes(tf, batch, feature_names, object
         example = tf.train.Example(features=tf.train.Features(feature=features))
         ours = encoded.data[encoded.offsets[row] : encoded.offsets[row + 1]]
         assert example.SerializeToString(deterministic=True) == ours
+
+
+def test_the_cards_code_reads_several_lengths(tf, tmp_path, monkeypatch):
+    samples, vocabulary = REPOSITORY / "samples" / "corpus", REPOSITORY / "vocab" / "en-uncased-30k.txt"
+    flags = [f"--input={samples}/**", f"--vocab_file={vocabulary}", f"--output_dir={tmp_path}", "--dupe_factor=4"]
+    assert main([*flags, "--sequence_buckets", "32", "64", "96", "--masked_lm_prob=0.5"]) == 0
+    (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace("32_768", "256"), names)
+    shapes = {tuple(values.shape[1] for values in batch.values()) for batch in names["dataset"].as_numpy_iterator()}
+    assert {len(shape) for shape in shapes} == {7}
+    assert {frozenset(shape) for shape in shapes} == {frozenset({length, length // 2, 1}) for length in (32, 64, 96)}
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

@@ -182,9 +182,9 @@ def plain(directory, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("changes", "tolerance"),
-    [({"gradient_accumulation_steps": 4, "jit_compile": True}, 1e-4), ({"mixed_precision": "bfloat16"}, 0.02)],
+    [({"gradient_accumulation_steps": 4}, 1e-4), ({"mixed_precision": "bfloat16"}, 0.02)],
 )
-def test_parts_compilation_and_precision_do_not_matter(directory, plain, tmp_path, changes, tolerance):
+def test_parts_and_precision_do_not_matter(directory, plain, tmp_path, changes, tolerance):
     other = train(directory, tmp_path, dropout=0.0, **changes)
     for one, same in zip(scores_of(plain), scores_of(other), strict=True):
         assert same.mlm_loss == pytest.approx(one.mlm_loss, rel=tolerance)
@@ -217,18 +217,14 @@ class Killed(BaseException):
 
 
 def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(directory, tmp_path):
-    def kill_at(last: int) -> Any:
-        def tell(step: int, _: Any) -> None:
-            if step == last:
-                raise Killed
-
-        return tell
+    def kill(step: int, _: Any) -> None:
+        if step == 3:  # the checkpoint is that of 2, in the middle of a line of the log
+            raise Killed
 
     flags = {"masking": "dynamic", "run": {"log_every": 3, "checkpoint_every": 2}}
     undisturbed = train(directory, tmp_path / "one", **flags)
-    for last in (3, 4):  # a step after the checkpoint, and just after it, between two lines of the log
-        with pytest.raises(Killed):
-            train(directory, tmp_path / "other", tell=kill_at(last), **flags)
+    with pytest.raises(Killed):
+        train(directory, tmp_path / "other", tell=kill, **flags)
     resumed = train(directory, tmp_path / "other", **flags)
     assert [(entry.step, entry.split) for entry in resumed.log.entries] == [
         (3, "train"),
@@ -264,7 +260,8 @@ def test_a_batch_must_divide_among_devices_and_parts():
 # The programs
 
 
-def test_programs_train_and_evaluate(directory, tmp_path, capsys):
+def test_programs_train_and_evaluate(directory, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_text", None)  # as where it is not installed: no SavedModel
     model = tmp_path / "model"
     flags = ["--model_size=tiny", "--batch_size=4", "--num_train_steps=2", "--learning_rate=0.01"]
     command = [f"--data_dir={directory}", f"--model_dir={model}", *flags]

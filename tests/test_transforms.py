@@ -168,6 +168,27 @@ def test_a_bucket_gives_the_same_shards_in_whatever_order_its_documents_come(tmp
     assert sum(records) == built.instances.instances
 
 
+def test_a_pass_gives_a_shard_for_each_length_and_the_instances_stay_the_same(tmp_path):
+    documents = random_documents(40, (2, 20), (3, 30))
+    bucket, plan = Bucket("train", 1), ShardPlan({"train": 2})
+
+    def build(**flags):
+        settings = Settings.from_flags({"dupe_factor": 2, "output_dir": str(tmp_path), **flags})
+        return ShardBuilder(settings, VOCABULARY, plan, LocalStorage()).build(bucket, documents)
+
+    one, several = build(), build(sequence_buckets=[16, 64, 128])
+    assert [(shard.name, shard.seq_length) for shard in several.shards] == [
+        (f"train-seq{length}-0000{index}-of-00004.tfrecord", length) for index in (1, 3) for length in (16, 64, 128)
+    ]
+    for name in ("lengths", "a_lengths", "b_lengths", "candidates"):
+        assert getattr(several.instances, name).tolist() == getattr(one.instances, name).tolist()
+    counts = several.instances.by_length((16, 64, 128))
+    assert [count.instances for count in counts] == [
+        sum(shard.records for shard in several.shards if shard.seq_length == length) for length in (16, 64, 128)
+    ]
+    assert build(sequence_buckets=[16, 64, 128]).shards == several.shards
+
+
 def test_a_bucket_that_is_built_is_not_built_again_unless_a_shard_is_damaged(tmp_path):
     settings = Settings.from_flags({"dupe_factor": 2, "output_dir": str(tmp_path)})
     bucket, plan = Bucket("train", 0), ShardPlan({"train": 1})

@@ -30,6 +30,7 @@ from tests.datasets import (
     not_made,
     violated,
 )
+from tests.making import random_documents
 
 SEEDS = int(os.environ.get("SEEDS", "10"))
 
@@ -45,6 +46,14 @@ def test_sound_datasets_pass_whatever_the_seed(tmp_path, seed):
         "whole words",
         "word starts",
     }
+
+
+@pytest.mark.parametrize("masking", ["whole_word", "ngram", "span"])
+def test_sound_datasets_pass_however_they_are_masked(tmp_path, masking):
+    documents = random_documents(400, sentences=(2, 30), words=(1, 20))
+    found = check(make_dataset(tmp_path, documents, masking=masking))
+    assert violated(found) == set(), found.summary()
+    assert "whole words" not in not_made(found)
 
 
 def test_the_number_of_processes_changes_nothing(dataset, monkeypatch):

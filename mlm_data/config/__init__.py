@@ -13,13 +13,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import NO_PARITY, OBJECTIVES, PARITIES
 
 Section = TypeVar("Section")
 
 NO_MASKING = "none"
+_DEFAULT_SEQ_LENGTH = 128
 INPUT_FORMATS = ("auto", "text", "paragraphs", "lines", "sentences")
 
 
@@ -139,7 +140,17 @@ class PairingSettings:
         choices=tuple(OBJECTIVES),
     )
     max_seq_length: int = _setting(
-        128, "Tokens of an instance, [CLS] and each [SEP] counted; shorter ones are padded.", metavar="N"
+        0,
+        "Most tokens of an instance, [CLS] and each [SEP] counted; shorter ones are padded. auto: 128, or the longest "
+        "of --sequence_buckets.",
+        metavar="N",
+        words={"auto": 0},
+    )
+    sequence_buckets: tuple[int, ...] = _setting(
+        (),
+        "Lengths to pad to, as in 128 256 384 512: every instance goes to shards of the shortest that holds it. "
+        "Without, all are padded to --max_seq_length.",
+        metavar="N",
     )
     short_seq_prob: float = _setting(
         0.1, "nsp and sop: share of instances whose target length is drawn between 2 and the maximum.", metavar="P"
@@ -150,12 +161,36 @@ class PairingSettings:
         "the other, with [SEP] between them. doc_sentences: never sentences of two documents in one instance.",
         choices=("full_sentences", "doc_sentences"),
     )
+    parity: str = _setting(
+        NO_PARITY,
+        "bert: nsp with the statistics of google-research/bert's script, biases included, to repeat published "
+        "experiments: more than half of the pairs random, lengths that betray labels, random tokens from the whole "
+        "vocabulary.",
+        choices=(NO_PARITY, *PARITIES),
+    )
 
     def __post_init__(self) -> None:
         _check_choices(self)
+        # Sorted, and a number in place of `auto`, here and nowhere else.
+        object.__setattr__(self, "sequence_buckets", tuple(sorted(self.sequence_buckets)))
+        longest = self.sequence_buckets[-1] if self.sequence_buckets else _DEFAULT_SEQ_LENGTH
+        object.__setattr__(self, "max_seq_length", self.max_seq_length or longest)
+        self._check_buckets()
         _require(self.max_seq_length >= 8, f"--max_seq_length is {self.max_seq_length}; expected 8 or more")
         _require(
             0.0 <= self.short_seq_prob <= 1.0, f"--short_seq_prob is {self.short_seq_prob}; expected between 0 and 1"
+        )
+
+    def _check_buckets(self) -> None:
+        buckets, shown = self.sequence_buckets, " ".join(map(str, self.sequence_buckets))
+        _require(
+            not buckets or (buckets[0] >= 8 and len(set(buckets)) == len(buckets)),
+            f"--sequence_buckets is {shown}; expected different lengths, 8 or more",
+        )
+        _require(
+            not buckets or buckets[-1] == self.max_seq_length,
+            f"--max_seq_length is {self.max_seq_length}, but the longest of --sequence_buckets {shown} is "
+            f"{max(buckets, default=0)}; leave out the first",
         )
 
     @property
@@ -237,9 +272,17 @@ class MaskingSettings:
         """
         if self.max_predictions_per_seq or self.masking == NO_MASKING:
             return self
-        # Rounded first, since 0.07 * 100 is a little more than 7.
-        slots = math.ceil(round(self.masked_lm_prob * max_seq_length, 9))
+        return dataclasses.replace(self, max_predictions_per_seq=self._most_wanted(max_seq_length))
+
+    def shortened(self, length: int) -> MaskingSettings:
+        """These settings, resolved, with no more slots than instances of up to `length` tokens can use."""
+        slots = min(self.max_predictions_per_seq, self._most_wanted(length))
         return dataclasses.replace(self, max_predictions_per_seq=slots)
+
+    def _most_wanted(self, length: int) -> int:
+        """Tokens to predict in an instance of so many, rounded up."""
+        # Rounded first, since 0.07 * 100 is a little more than 7.
+        return math.ceil(round(self.masked_lm_prob * length, 9))
 
 
 @dataclass(frozen=True)
@@ -327,6 +370,10 @@ class VocabularyTrainingSettings:
         _require(self.limit_alphabet > 0, f"--limit_alphabet is {self.limit_alphabet}; expected 1 or more")
 
 
+# What the programs of `PARITIES` leave no choice of; they do as the defaults say.
+_FIXED_BY_PARITY = ("objective", "masking", "mask_token_prob", "random_token_prob")
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings of one run."""
@@ -348,6 +395,26 @@ class Settings:
             f"--max_predictions_per_seq is {slots} but --max_seq_length {self.pairing.max_seq_length} leaves {room} "
             f"tokens to predict; lower the first or raise the second",
         )
+        self._check_parity()
+
+    def _check_parity(self) -> None:
+        if self.pairing.parity == NO_PARITY:
+            return
+        flags, defaults = self.to_flags(), Settings().to_flags()
+        for name in _FIXED_BY_PARITY:
+            _require(
+                flags[name] == defaults[name],
+                f"--{name} is {flags[name]} with --parity {self.pairing.parity}; expected {defaults[name]}, as in the "
+                f"program to be at par with: leave out one of the two",
+            )
+
+    @property
+    def masking_by_length(self) -> dict[int, MaskingSettings]:
+        """The lengths that records are padded to, ascending, each with the masking that suits it."""
+        buckets = self.pairing.sequence_buckets
+        if not buckets:
+            return {self.pairing.max_seq_length: self.masking}
+        return {length: self.masking.shortened(length) for length in buckets}
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, Any]) -> Settings:
@@ -416,16 +483,20 @@ def make_section(kind: type[Section], flags: Mapping[str, Any]) -> Section:
     return kind(**{field.name: _coerce(field, hints[field.name], flags[field.name]) for field in given})
 
 
+_PLURALS = {str: "strings", int: "whole numbers"}
+
+
 def _coerce(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """The value as the field's type; whole numbers pass for fractions, one string for a list of one."""
     if isinstance(value, str) and value in field.metadata["words"]:
         return field.metadata["words"][value]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind not in (str, int, float, bool):  # a tuple of strings
+    if kind not in (str, int, float, bool):
+        item_kind, _ = get_args(kind)
         value = [value] if isinstance(value, str) else value
-        good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        _require(good, f"{field.name} is {value!r}; expected a list of strings")
+        good = isinstance(value, list | tuple) and all(type(item) is item_kind for item in value)
+        _require(good, f"{field.name} is {value!r}; expected a list of {_PLURALS[item_kind]}")
         return tuple(value)
     _require(type(value) is kind, f"{field.name} is {value!r}; expected {kind.__name__}")
     return value

@@ -20,8 +20,8 @@ class TrainingSettings:
     dropout: float = _setting(0.1, "Share of activations and attention weights dropped while training.", metavar="P")
     init_checkpoint: str = _setting(
         "",
-        "MODEL_DIR of an earlier run whose weights to start from, in place of a new model: sequences of 128 first, of "
-        "512 then, as BERT was trained.",
+        "Weights to start from in place of new ones: MODEL_DIR of an earlier run (sequences of 128 first, of 512 then, "
+        "as BERT was trained), or a BERT in Hugging Face's layout.",
         metavar="DIR",
     )
     masking: str = _setting(
@@ -58,6 +58,9 @@ class TrainingSettings:
         choices=("none", "float16", "bfloat16"),
     )
     jit_compile: bool = _setting(False, "Compile the step with XLA.")
+    deterministic: bool = _setting(
+        False, "On GPUs, compute so that the same command gives the same weights, bit by bit; slower."
+    )
     shuffle_buffer: int = _setting(20_000, "Instances to shuffle among as they are read.", metavar="N")
     random_seed: int = _setting(
         12345, "Decides new weights, dropout, dynamic masks and the order of the data.", metavar="N"

@@ -8,9 +8,10 @@ import numpy as np
 
 from mlm_data.config import NO_MASKING, MaskingSettings
 from mlm_data.masking.candidates import find_candidates, prediction_counts
-from mlm_data.masking.replacement import replace_tokens
+from mlm_data.masking.replacement import draw_fates, draw_random_tokens
 from mlm_data.masking.selection import select_tokens
 from mlm_data.masking.words import find_word_starts
+from mlm_data.objectives import NO_PARITY
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
 
@@ -18,7 +19,11 @@ __all__ = ["find_candidates", "mask_tokens", "prediction_counts"]
 
 
 def mask_tokens(
-    batch: InstanceBatch, settings: MaskingSettings, vocabulary: Vocabulary, rng: np.random.Generator
+    batch: InstanceBatch,
+    settings: MaskingSettings,
+    vocabulary: Vocabulary,
+    rng: np.random.Generator,
+    parity: str = NO_PARITY,
 ) -> InstanceBatch:
     """Chooses tokens to predict, all with equal chance, and hides them; [CLS], [SEP] and padding never.
 
@@ -35,13 +40,15 @@ def mask_tokens(
     N-grams and spans never go beyond a special token and are cut there, and where the budget ends, between two words.
 
     Of the chosen tokens, shares of `mask_token_prob` and `random_token_prob` become [MASK] and an ordinary token drawn
-    uniformly; the others stay. This is decided for each token, but with span for all tokens of a span at once.
+    uniformly; the others stay. This is decided for each token, but with span for all tokens of a span at once. At par
+    with google-research/bert any token of the vocabulary is drawn, special and [unused] ones too.
 
     Args:
         batch: unmasked instances.
         settings: strategy, rates and P, the number of mask slots.
         vocabulary: gives special and ordinary tokens and tells ## pieces.
         rng: decides positions and replacements.
+        parity: see `PairingSettings`.
 
     Returns:
         The batch with `input_word_ids` changed and the masked_lm arrays filled, shape [instances, P]; with none, the
@@ -60,7 +67,10 @@ def mask_tokens(
     chosen = select_tokens(batch, settings, vocabulary, rng)
     used = np.arange(slots) < chosen.counts[:, None]
     originals = np.where(used, np.take_along_axis(batch.input_word_ids, chosen.positions, axis=1), 0)
-    replaced = replace_tokens(originals, chosen.begins, settings, vocabulary, rng)
+    fates = draw_fates(originals.shape, chosen.begins, rng)
+    randoms = draw_random_tokens(originals.shape, vocabulary, parity, rng)
+    kept_or_random = np.where(fates < settings.mask_token_prob + settings.random_token_prob, randoms, originals)
+    replaced = np.where(fates < settings.mask_token_prob, np.int32(vocabulary.mask_id), kept_or_random)
     hidden = batch.input_word_ids.copy()
     rows = np.broadcast_to(np.arange(len(batch))[:, None], used.shape)
     hidden[rows[used], chosen.positions[used]] = replaced[used]

@@ -5,26 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from mlm_data.config import PairingSettings
+from mlm_data.objectives import NO_PARITY
+from mlm_data.pairing.bert import make_bert_pairs
 from mlm_data.pairing.corpus import lay_end_to_end
 from mlm_data.pairing.nsp import make_nsp_pairs
 from mlm_data.pairing.packing import pack_sentences
 from mlm_data.pairing.sop import make_sop_pairs
 from mlm_data.records import Segments, TokenizedCorpus
 
-__all__ = ["lay_end_to_end", "make_nsp_pairs", "make_segments", "make_sop_pairs", "pack_sentences"]
+__all__ = ["lay_end_to_end", "make_bert_pairs", "make_nsp_pairs", "make_segments", "make_sop_pairs", "pack_sentences"]
 
 
 def make_segments(
     corpus: TokenizedCorpus, settings: PairingSettings, sep_id: int, rng: np.random.Generator
 ) -> Segments:
-    """The segments of one pass over a corpus, as the objective asks for, in random order.
+    """The segments of one pass over a corpus, as objective and parity ask for, in random order.
 
     Args:
         corpus: the documents of one bucket.
-        settings: objective, lengths and their law.
+        settings: objective, parity, lengths and their law.
         sep_id: the id of [SEP], which may stand between documents within a segment.
         rng: decides whatever is drawn.
     """
+    if settings.parity != NO_PARITY:
+        return make_bert_pairs(corpus, settings, rng)
     match settings.objective:
         case "nsp":
             return make_nsp_pairs(corpus, settings, rng)

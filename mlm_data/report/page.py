@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlm_data import summary
 from mlm_data.config import Settings
 from mlm_data.manifest import Manifest
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.report.style import CSS
 from mlm_data.shards import TRAIN
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
@@ -77,7 +77,7 @@ def _introduce(
     case = "lower-case" if manifest.do_lower_case else "cased"
     lead = (
         f"{format_count(total.instances)} instances of up to {manifest.max_seq_length} WordPiece tokens for "
-        f"{OBJECTIVES[manifest.objective].description}, made from "
+        f"{find_objective(manifest.objective, manifest.parity).description}, made from "
         f"{format_count(documents.kept)} documents in {passes} with seed {manifest.random_seed}."
     )
     meanings = [f"Label {label}: {meaning}." for label, meaning in sorted(manifest.label_meanings.items())]
@@ -93,7 +93,7 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
     """The few figures that tell at a glance whether the dataset is what was wanted."""
     total = summary.total_of(manifest, instances)
     shards = [shard for part in manifest.shards.values() for shard in part]
-    marked = OBJECTIVES[manifest.objective].marked.capitalize()
+    marked = find_objective(manifest.objective, manifest.parity).marked.capitalize()
     pairs = [(f"{marked} pairs", format_share(total.marked_pairs, total.instances), "of the instances")]
     predicted = [("Predicted", format_share(total.predicted, total.tokens), "of the tokens")]
     facts = [
@@ -103,7 +103,7 @@ def _facts(manifest: Manifest, documents: DocumentStatistics, instances: Mapping
             f"{summary.format_ratio(total.tokens, total.instances)} tokens each",
         ),
         ("Documents kept", format_share(documents.kept, documents.read), f"of {format_count(documents.read)} read"),
-        ("Fill", summary.fill(total, manifest.max_seq_length), "the rest is padding"),
+        ("Fill", summary.fill(total, manifest), "the rest is padding"),
         *(predicted if manifest.max_predictions_per_seq else []),
         *(pairs if manifest.label_meanings else []),
         ("Size", format_bytes(sum(shard.size for shard in shards)), f"in {format_count(len(shards))} shards"),
@@ -194,4 +194,4 @@ def _settings(settings: Settings) -> str:
 def _as_text(name: str, value: Any) -> str:
     if name == "vocab_file":  # its directory is of no concern; the copy is vocab.txt
         return PurePath(value).name
-    return ", ".join(value) if isinstance(value, tuple | list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.config import MaskingSettings, Settings
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import NO_PARITY, OBJECTIVES
 from mlm_data.report import drawing
 from mlm_data.report.expectation import distance, expected_predictions, selection_rates
 from mlm_data.shards import WrittenShard
@@ -17,6 +17,7 @@ from mlm_data.statistics import InstanceStatistics
 from mlm_data.summary import format_rate
 
 _LENGTH, _LENGTH_UNIT = "Instance length", "tokens, specials counted"
+_PARITY_HOPES = {"bert": "At par with google-research/bert, the line need not run along the edge of the area"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,35 @@ def draw_pictures(
     Args:
         split: its name.
         statistics: at least one instance.
-        shards: in the order of their names; of each pass equally many.
+        shards: in the order of the manifest; of each length and pass equally many.
         settings: of the run.
         passes: how often the corpus was gone through.
     """
     is_paired = OBJECTIVES[settings.pairing.objective].segments == 2
     pictures = [
-        *(_draw_pairs(split, statistics) if is_paired else [_draw_packing(split, statistics.lengths.sum(axis=0))]),
+        *(
+            _draw_pairs(split, statistics, settings.pairing.parity)
+            if is_paired
+            else [_draw_packing(split, statistics.lengths.sum(axis=0))]
+        ),
         *(_draw_masking(split, statistics, settings.masking) if settings.masking.max_predictions_per_seq else []),
     ]
-    return [*pictures, _draw_shards(f"{split}-shards", shards, passes)] if shards else pictures
-
-
-def _draw_pairs(split: str, statistics: InstanceStatistics) -> list[Picture]:
+    if not shards:
+        return pictures
+    buckets = settings.pairing.sequence_buckets
+    name = f"{split}-shards"
     return [
-        # Most instances may be full, the others spread thinly: 90 % and 0.1 % in one picture.
-        _draw_by_label(f"{split}-length", statistics.lengths, _LENGTH, _LENGTH_UNIT, is_log=True),
-        _draw_by_label(f"{split}-a", statistics.a_lengths, "Length of segment A", "tokens of A"),
-        _draw_by_label(f"{split}-b", statistics.b_lengths, "Length of segment B", "tokens of B"),
+        *pictures,
+        _draw_shards_of_lengths(name, shards, buckets) if buckets else _draw_shards(name, shards, passes),
+    ]
+
+
+def _draw_pairs(split: str, statistics: InstanceStatistics, parity: str) -> list[Picture]:
+    hope = "The line should run along the edge of the area" if parity == NO_PARITY else _PARITY_HOPES[parity]
+    return [
+        _draw_by_label(f"{split}-length", statistics.lengths, _LENGTH, _LENGTH_UNIT, hope),
+        _draw_by_label(f"{split}-a", statistics.a_lengths, "Length of segment A", "tokens of A", hope),
+        _draw_by_label(f"{split}-b", statistics.b_lengths, "Length of segment B", "tokens of B", hope),
     ]
 
 
@@ -78,12 +90,15 @@ def _draw_packing(split: str, lengths: NDArray[np.int64]) -> Picture:
     )
 
 
-def _draw_by_label(name: str, histogram: NDArray[np.int64], title: str, unit: str, *, is_log: bool = False) -> Picture:
+def _draw_by_label(name: str, histogram: NDArray[np.int64], title: str, unit: str, hope: str) -> Picture:
+    is_log = title == _LENGTH  # most instances may be full, the others spread thinly: 90 % and 0.1 % in one picture
     present = [label for label in (0, 1) if histogram[label].any()]
     medians = " and ".join(f"{_median(histogram[label])} for label {label}" for label in present)
     return Picture(
         title,
-        _compare(histogram[0], histogram[1]) if len(present) == 2 else "All instances have the same label.",
+        f"{hope}; {_compare(histogram[0], histogram[1])}."
+        if len(present) == 2
+        else "All instances have the same label.",
         f"Share of instances by {title[0].lower() + title[1:]} ({unit}); median {medians}.",
         drawing.draw_shares(
             name, [drawing.Series(f"label {label}", histogram[label]) for label in present], unit, is_log=is_log
@@ -97,7 +112,7 @@ def _compare(one: NDArray[np.int64], other: NDArray[np.int64]) -> str:
         verdict = f"they differ by {gap:.2%}, more than the {limit:.2%} of mere chance, and the label can be guessed"
     else:
         verdict = f"they differ by {gap:.2%} at most, and mere chance allows {limit:.2%}"
-    return f"The line should run along the edge of the area; added up from the left, {verdict}."
+    return f"added up from the left, {verdict}"
 
 
 def _draw_masking(split: str, statistics: InstanceStatistics, settings: MaskingSettings) -> list[Picture]:
@@ -138,13 +153,29 @@ def _draw_selection(name: str, statistics: InstanceStatistics, settings: Masking
 
 
 def _draw_shards(name: str, shards: Sequence[WrittenShard], passes: int) -> Picture:
-    sizes = np.array([shard.records for shard in shards], np.int64)
-    per_pass = len(sizes) // passes
-    boundaries = range(per_pass, len(sizes), per_pass) if per_pass > 1 and passes <= 64 else range(0)
+    boundaries = _boundaries(len(shards), passes)
     alike = ", and each pass (between dotted lines) should look like the next" if boundaries else ""
+    caption = f"No shard should be much larger than the others, since readers would wait for it{alike}."
+    return _draw_sizes(name, shards, boundaries, caption)
+
+
+def _draw_shards_of_lengths(name: str, shards: Sequence[WrittenShard], lengths: Sequence[int]) -> Picture:
+    shown = ", ".join(map(str, lengths))
+    caption = f"No shard should be much larger than the others of its length ({shown}, between dotted lines)."
+    return _draw_sizes(name, shards, _boundaries(len(shards), len(lengths)), caption)
+
+
+def _boundaries(shards: int, parts: int) -> range:
+    """Where the parts meet; nowhere if they are too small or too many to be seen."""
+    per_part = shards // parts
+    return range(per_part, shards, per_part) if per_part > 1 and parts <= 64 else range(0)
+
+
+def _draw_sizes(name: str, shards: Sequence[WrittenShard], boundaries: range, caption: str) -> Picture:
+    sizes = np.array([shard.records for shard in shards], np.int64)
     return Picture(
         "Records per shard",
-        f"No shard should be much larger than the others, since readers would wait for it{alike}.",
+        caption,
         f"Records of each of {len(sizes):,} shards, from {sizes.min():,} to {sizes.max():,}; median "
         f"{np.median(sizes):,.0f}.",
         drawing.draw_sizes(name, sizes, boundaries, "shard"),

@@ -2,7 +2,7 @@
 
 from mlm_data.shards.assignment import assign_bucket, assign_split, choose_buckets
 from mlm_data.shards.framing import FramedBatch, ShardError
-from mlm_data.shards.names import TRAIN, VALIDATION, shard_name
+from mlm_data.shards.names import TRAIN, VALIDATION, shard_name, shard_pattern
 from mlm_data.shards.reading import ShardReader, read_records
 from mlm_data.shards.writing import UNFINISHED, WrittenShard, atomic_file, write_shard
 
@@ -20,5 +20,6 @@ __all__ = [
     "choose_buckets",
     "read_records",
     "shard_name",
+    "shard_pattern",
     "write_shard",
 ]

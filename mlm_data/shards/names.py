@@ -6,10 +6,25 @@ TRAIN = "train"
 VALIDATION = "validation"
 
 
-def shard_name(split: str, index: int, total: int, compression: str = "none") -> str:
-    """The file name of a shard.
+def shard_name(split: str, index: int, total: int, compression: str = "none", seq_length: int | None = None) -> str:
+    """The file name of a shard; with a length, `index` and `total` count the shards of that length.
 
     >>> shard_name("train", 7, 32)
     'train-00007-of-00032.tfrecord'
+    >>> shard_name("train", 7, 32, seq_length=128)
+    'train-seq128-00007-of-00032.tfrecord'
     """
-    return f"{split}-{index:05d}-of-{total:05d}.tfrecord{'.gz' if compression == 'gzip' else ''}"
+    return f"{_stem(split, seq_length)}-{index:05d}-of-{total:05d}{_suffix(compression)}"
+
+
+def shard_pattern(split: str, compression: str = "none", seq_length: int | None = None) -> str:
+    """A glob for the shards of a split, of all lengths or one."""
+    return f"{_stem(split, seq_length)}-*{_suffix(compression)}"
+
+
+def _stem(split: str, seq_length: int | None) -> str:
+    return split if seq_length is None else f"{split}-seq{seq_length}"
+
+
+def _suffix(compression: str) -> str:
+    return ".tfrecord.gz" if compression == "gzip" else ".tfrecord"

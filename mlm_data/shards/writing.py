@@ -25,12 +25,21 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip header, which
 
 @dataclass(frozen=True, slots=True)
 class WrittenShard:
-    """A shard as it lies on disk: its name, records, size in bytes (compressed, if it is) and sha256 in hexadecimal."""
+    """A shard as it lies on disk.
+
+    Attributes:
+        name: of the file.
+        records: how many it holds.
+        size: in bytes, compressed if it is.
+        sha256: in hexadecimal.
+        seq_length: what its records are padded to, where a dataset has shards of several lengths.
+    """
 
     name: str
     records: int
     size: int
     sha256: str
+    seq_length: int | None = None
 
 
 @contextmanager

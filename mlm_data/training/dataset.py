@@ -59,6 +59,12 @@ class PretrainingData:
             masking = make_section(MaskingSettings, flags)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SettingsError(f"--data_dir {directory} is damaged ({error}); make the dataset again") from error
+        if manifest.sequence_buckets:
+            lengths = " ".join(map(str, manifest.slots_by_length))
+            raise SettingsError(
+                f"--data_dir {directory} has shards of several lengths ({lengths}); expected one, which is all that is "
+                f"trained on here so far: make the dataset without --sequence_buckets"
+            )
         vocabulary = Vocabulary.load(f"{directory}/{VOCABULARY}", storage)
         _require_equal(f"{directory}/{VOCABULARY}", "sha256", vocabulary.sha256, manifest.vocab_sha256)
         return cls(directory, manifest, hashlib.sha256(content).hexdigest(), vocabulary, masking)

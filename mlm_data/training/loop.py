@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ from mlm_data.training.workers import Share
 _SECONDS_BETWEEN_REPORTS = 1.0
 
 Tell = Callable[[int, Entry | None], None]
+
+
+class DivergedError(Exception):
+    """Training that leads nowhere; the message says since when and what to do."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,14 @@ def train(training: Training, tell: Tell) -> Trained:
 
     Raises:
         SettingsError: settings and devices do not fit each other.
+        DivergedError: the loss is no number any more.
     """
     settings = training.settings
     strategy, worker = make_strategy(training.run.distribution)
     check_batch_size(settings.batch_size, settings.gradient_accumulation_steps, strategy)
     keras.utils.set_random_seed(settings.random_seed)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
     with strategy.scope(), _precision(settings), _own_directory(training.run, worker) as directory:
         loop = _Loop(training, directory, worker)
         loop.run(tell)
@@ -141,9 +149,14 @@ class _Loop:
             self._run_steps(self._batches, tf.constant(steps, tf.int64))
 
     def _log_training(self, step: int) -> None:
-        rate = float(self._schedule(step - 1))
+        scores, rate = self._progress.take_scores(), float(self._schedule(step - 1))
+        if not math.isfinite(scores.mlm_loss + (scores.next_sentence_loss or 0.0)):
+            raise DivergedError(
+                f"the loss was no number in the {self._run.log_every} steps before step {step}, at a learning rate of "
+                f"{rate:.2g}; lower --learning_rate, or give it more --num_warmup_steps"
+            )
         examples_per_second = self._settings.batch_size * self._pace.steps_per_second
-        self.log.add(Entry(step, TRAIN, self._progress.take_scores(), rate, examples_per_second))
+        self.log.add(Entry(step, TRAIN, scores, rate, examples_per_second))
 
     def _log_validation(self, step: int) -> None:
         is_last = step == self._settings.num_train_steps

@@ -1,4 +1,4 @@
-"""Rooms 5 to 8 in a row: the documents of a bucket become shards, one a pass."""
+"""Rooms 5 to 8 in a row: the documents of a bucket become shards, one a pass and length."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from mlm_data import chance
 from mlm_data.config import Settings
 from mlm_data.examples import encode_batch, features_of
-from mlm_data.instances import gather_instances
+from mlm_data.instances import gather_instances, split_by_length
 from mlm_data.masking import mask_tokens
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import (
     EncodedBatch,
@@ -148,7 +148,9 @@ class ShardBuilder:
         Raises:
             OSError: a shard cannot be written.
         """
-        kept, rejections = select_documents(documents, OBJECTIVES[self.settings.pairing.objective].segments)
+        pairing = self.settings.pairing
+        least_sentences = find_objective(pairing.objective, pairing.parity).least_sentences
+        kept, rejections = select_documents(documents, least_sentences)
         corpus = lay_end_to_end(kept)
         passes = self.plan.passes(bucket.split, self.settings.shards.dupe_factor)
         written = [self._write_pass(bucket, number, corpus) for number in range(passes)]
@@ -158,7 +160,7 @@ class ShardBuilder:
             kept = []
         return BuiltBucket(
             bucket=bucket,
-            shards=tuple(shard for shard, _ in written),
+            shards=tuple(itertools.chain.from_iterable(shards for shards, _ in written)),
             documents=DocumentStatistics.of(kept, self.vocabulary.unk_id),
             instances=total,
             rejections=tuple(rejections),
@@ -166,33 +168,51 @@ class ShardBuilder:
 
     def _write_pass(
         self, bucket: Bucket, number: int, corpus: TokenizedCorpus
-    ) -> tuple[WrittenShard, InstanceStatistics]:
-        """Pass p of bucket b is shard p * buckets + b, so that copies of one text never share a shard."""
-        settings, buckets = self.settings.shards, self.plan.buckets[bucket.split]
-        passes = self.plan.passes(bucket.split, settings.dupe_factor)
-        name = shard_name(bucket.split, number * buckets + bucket.number, passes * buckets, settings.compression)
+    ) -> tuple[list[WrittenShard], InstanceStatistics]:
+        """Writes the shards of one pass: one, or one for each length."""
         rng = self._generator(bucket, number, "pair")
         segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, rng)
-        counted = [dataclasses.replace(self._no_instances(), left_out=segments.left_out)]
+        counted = dataclasses.replace(self._no_instances(), left_out=segments.left_out)
+        if not self.settings.pairing.sequence_buckets:
+            shard, statistics = self._write_shard(bucket, number, segments)
+            return [shard], counted + statistics
+        shards = []
+        for length, those in split_by_length(segments, self.settings.pairing.sequence_buckets):
+            shard, statistics = self._write_shard(bucket, number, those, length)
+            shards.append(shard)
+            counted += statistics
+        return shards, counted
+
+    def _write_shard(
+        self, bucket: Bucket, number: int, segments: Segments, length: int | None = None
+    ) -> tuple[WrittenShard, InstanceStatistics]:
+        """Pass p of bucket b is shard p * buckets + b of its length, so that copies of one text never share a shard."""
+        settings, buckets = self.settings.shards, self.plan.buckets[bucket.split]
+        passes = self.plan.passes(bucket.split, settings.dupe_factor)
+        place = (number * buckets + bucket.number, passes * buckets)
+        name = shard_name(bucket.split, *place, settings.compression, length)
+        rng = self._generator(bucket, number, "mask", *([] if length is None else [length]))
         features = features_of(self.settings.pairing.objective, self.settings.masking.masking)
+        counted = [self._no_instances()]
 
         def encoded() -> Iterator[EncodedBatch]:
-            for batch in self._masked_batches(segments, self._generator(bucket, number, "mask")):
+            for batch in self._masked_batches(segments, length or self.settings.pairing.max_seq_length, rng):
                 counted[0] += InstanceStatistics.of(batch, self.vocabulary)
                 yield encode_batch(batch, settings.feature_names, features)
 
         shard = write_shard(self.storage, settings.output_dir, name, encoded(), settings.compression)
         report(Stage.WRITTEN, 1)
-        return shard, counted[0]
+        return dataclasses.replace(shard, seq_length=length), counted[0]
 
-    def _masked_batches(self, segments: Segments, rng: np.random.Generator) -> Iterator[InstanceBatch]:
+    def _masked_batches(self, segments: Segments, length: int, rng: np.random.Generator) -> Iterator[InstanceBatch]:
+        masking = self.settings.masking_by_length[length]
         for start in range(0, len(segments), _INSTANCES_PER_BATCH):
             some = segments.take(slice(start, start + _INSTANCES_PER_BATCH))
-            batch = gather_instances(some, self.vocabulary, self.settings.pairing.max_seq_length)
-            yield mask_tokens(batch, self.settings.masking, self.vocabulary, rng)
+            batch = gather_instances(some, self.vocabulary, length)
+            yield mask_tokens(batch, masking, self.vocabulary, rng, self.settings.pairing.parity)
 
-    def _generator(self, bucket: Bucket, number: int, purpose: str) -> np.random.Generator:
-        return chance.generator(self.settings.shards.random_seed, purpose, bucket.split, bucket.number, number)
+    def _generator(self, bucket: Bucket, number: int, purpose: str, *more: int) -> np.random.Generator:
+        return chance.generator(self.settings.shards.random_seed, purpose, bucket.split, bucket.number, number, *more)
 
     def _no_instances(self) -> InstanceStatistics:
         return InstanceStatistics.none(
@@ -201,13 +221,13 @@ class ShardBuilder:
 
 
 def select_documents(
-    documents: Iterable[TokenizedDocument], segments: int
+    documents: Iterable[TokenizedDocument], least_sentences: int
 ) -> tuple[list[TokenizedDocument], list[Rejection]]:
     """The documents to build from in the order of their keys; of equal ones the first by source stays.
 
     Args:
         documents: in any order.
-        segments: of an instance; a document of fewer sentences is rejected.
+        least_sentences: of a document; one of fewer is rejected.
     """
     kept: list[TokenizedDocument] = []
     rejections = []
@@ -215,7 +235,7 @@ def select_documents(
         if kept and kept[-1].key == document.key:
             detail = f"same text as {kept[-1].source}, document {kept[-1].index}"
             rejections.append(Rejection(Reason.DUPLICATE, document.source, document.index, detail))
-        elif len(document.sentence_offsets) - 1 < segments:
+        elif len(document.sentence_offsets) - 1 < least_sentences:
             detail = "one sentence, where two segments need two at least"
             rejections.append(Rejection(Reason.SINGLE_SENTENCE, document.source, document.index, detail))
         else:

@@ -44,7 +44,7 @@ class EngineShuffle(beam.PTransform):
         plan = (
             prepared[_SIZES]
             | "Measure" >> beam.CombineGlobally(merge_sizes)
-            | "Plan shards" >> beam.Map(plan_shards, self.settings.shards)
+            | "Plan shards" >> beam.Map(plan_shards, self.settings.shards, len(self.settings.masking_by_length))
         )
         assigned = prepared["documents"] | "Assign buckets" >> beam.Map(
             assign, self.settings.shards, beam.pvalue.AsSingleton(plan)

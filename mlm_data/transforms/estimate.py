@@ -11,7 +11,7 @@ from mlm_data.config import Settings
 from mlm_data.corpora import InputFile
 from mlm_data.corpora.decompression import compression_suffix
 from mlm_data.examples import encode_batch, features_of
-from mlm_data.instances import gather_instances
+from mlm_data.instances import gather_instances, split_by_length
 from mlm_data.masking import mask_tokens
 from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import Document, TokenizedDocument
@@ -55,12 +55,15 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
     rng = chance.generator(settings.shards.random_seed, "estimate")
     segments = make_segments(corpus, settings.pairing, vocabulary.sep_id, rng)
     some = segments.take(slice(0, 1000))
-    batch = gather_instances(some, vocabulary, settings.pairing.max_seq_length)
-    masked = mask_tokens(batch, settings.masking, vocabulary, rng)
     features = features_of(settings.pairing.objective, settings.masking.masking)
-    encoded = encode_batch(masked, settings.shards.feature_names, features)
+    encoded_bytes = 0
+    for length, those in split_by_length(some, tuple(settings.masking_by_length)):
+        batch = gather_instances(those, vocabulary, length)
+        masking = settings.masking_by_length[length]
+        masked = mask_tokens(batch, masking, vocabulary, rng, settings.pairing.parity)
+        encoded_bytes += len(encode_batch(masked, settings.shards.feature_names, features).data)
     records = (len(segments) + segments.left_out) * scale * settings.shards.dupe_factor
-    framed_bytes = len(encoded.data) / max(1, len(some)) + 16
+    framed_bytes = encoded_bytes / max(1, len(some)) + 16
     return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))
 
 

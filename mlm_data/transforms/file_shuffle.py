@@ -91,7 +91,7 @@ class FileShuffle(beam.PTransform):
             stored
             | "Take sizes" >> beam.Map(take_size)
             | "Measure" >> beam.CombineGlobally(merge_sizes)
-            | "Plan shards" >> beam.Map(plan_shards, shards)
+            | "Plan shards" >> beam.Map(plan_shards, shards, len(self.settings.masking_by_length))
         )
         parts = stored | "List parts" >> beam.FlatMap(list_parts)
         buckets = (

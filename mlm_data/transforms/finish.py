@@ -6,13 +6,14 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 
 from mlm_data.config import Settings
 from mlm_data.dataset_card import render_card
 from mlm_data.manifest import MANIFEST, Manifest
-from mlm_data.objectives import OBJECTIVES
+from mlm_data.objectives import find_objective
 from mlm_data.records import Rejection
 from mlm_data.report import render_report
 from mlm_data.shards import TRAIN, UNFINISHED, VALIDATION, WrittenShard, atomic_file
@@ -104,6 +105,7 @@ def finish(
     statistics = {
         "documents": documents.to_json(),
         "instances": {split: part.to_json() for split, part in instances.items()},
+        **_count_lengths(instances, settings.pairing.sequence_buckets),
     }
     contents = {
         "vocab.txt": vocabulary.content,
@@ -117,15 +119,29 @@ def finish(
         return write_all(BeamStorage(), settings.shards.output_dir, contents)
 
 
+def _count_lengths(instances: Mapping[str, InstanceStatistics], lengths: Sequence[int]) -> dict[str, Any]:
+    """Instances, tokens and padding by split and length, where there are several."""
+    if not lengths:
+        return {}
+    counts = {split: part.by_length(lengths) for split, part in instances.items()}
+    return {
+        "lengths": {
+            split: [dataclasses.asdict(count) | {"padding": count.padding} for count in of_split]
+            for split, of_split in counts.items()
+        }
+    }
+
+
 def _check_splits(
     instances: Mapping[str, InstanceStatistics], documents: DocumentStatistics, settings: Settings
 ) -> None:
     """Refuses a dataset without instances where some were asked for: programs would train or evaluate on nothing."""
+    pairing = settings.pairing
     if not (TRAIN in instances and instances[TRAIN].instances):
         raise RunFailedError(
             f"{documents.read} documents were read, but no training instance could be made: "
             f"{', '.join(f'{count} {reason}' for reason, count in documents.rejections.items())}. Objective "
-            f"{settings.pairing.objective} needs {OBJECTIVES[settings.pairing.objective].needs}; if one file holds "
+            f"{pairing.objective} needs {find_objective(pairing.objective, pairing.parity).needs}; if one file holds "
             f"many documents, name its format, as in --input paragraphs:FILE, or lower --num_shards."
         )
     if settings.shards.validation_fraction and not (VALIDATION in instances and instances[VALIDATION].instances):
@@ -156,13 +172,13 @@ def write_all(storage: Storage, output_dir: str, contents: Mapping[str, bytes]) 
 
 
 def shards_by_split(built: Iterable[BuiltBucket]) -> dict[str, tuple[WrittenShard, ...]]:
-    """All shards by split, in the order of their names."""
+    """All shards by split, in the order of their names, of several lengths the shorter first."""
     splits = sorted({part.bucket.split for part in built})
     return {
         split: tuple(
             sorted(
                 (shard for part in built if part.bucket.split == split for shard in part.shards),
-                key=lambda shard: shard.name,
+                key=lambda shard: (shard.seq_length or 0, shard.name),
             )
         )
         for split in splits

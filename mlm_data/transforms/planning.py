@@ -103,8 +103,13 @@ class ShardPlan:
         return dupe_factor if split == TRAIN else 1
 
 
-def plan_shards(size: CorpusSize, settings: ShardsSettings) -> ShardPlan:
+def plan_shards(size: CorpusSize, settings: ShardsSettings, lengths: int = 1) -> ShardPlan:
     """Decides the number of buckets by content alone.
+
+    Args:
+        size: of the corpus.
+        settings: of the shards.
+        lengths: how many shards each pass over a bucket gives, one for each length; decides nothing but the progress.
 
     Raises:
         RunFailedError: too much of the input could not be read, or none of it is left.
@@ -125,7 +130,8 @@ def plan_shards(size: CorpusSize, settings: ShardsSettings) -> ShardPlan:
         for split in size.documents
     }
     plan = ShardPlan(buckets)
-    report(Stage.PLANNED, sum(count * plan.passes(split, settings.dupe_factor) for split, count in buckets.items()))
+    written = sum(count * plan.passes(split, settings.dupe_factor) for split, count in buckets.items())
+    report(Stage.PLANNED, written * lengths)
     return plan
 
 

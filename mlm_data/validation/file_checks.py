@@ -151,11 +151,15 @@ def _histograms(tally: Tally | None) -> dict[str, int | Counts]:
     """What is counted here and there, by its name there."""
     if tally is None:
         return {"instances": 0}
-    return {
+    instances: dict[str, int | Counts] = {
         "instances": tally.records,
         "lengths": tally.lengths,
         "a_lengths": tally.a_lengths,
         "b_lengths": tally.b_lengths,
+    }
+    if tally.counts.shape[1] == 1:  # no slots, hence nobody looked at what could be predicted
+        return instances
+    return instances | {
         "predictions": tally.counts.sum(axis=0),
         "positions": tally.positions.predicted,
         "candidates": tally.positions.candidates,

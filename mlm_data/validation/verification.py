@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlm_data.examples import decode_example
 from mlm_data.inspection.sources import RequestError, Shard, find_shards
+from mlm_data.manifest import Manifest
 from mlm_data.shards import ShardError, read_records
 from mlm_data.storage import Storage
 from mlm_data.validation.checks import Verification
@@ -65,6 +66,7 @@ def verify(
     shards = find_shards(storage, paths, vocab_file)
     vocabulary = shards[0].vocabulary
     manifest = next((shard.manifest for shard in shards if shard.manifest), None)
+    _require_one_length(manifest)
     claims = read_claims(storage, _common_directory(shards), manifest)
     tokens = _open_tokens(storage, tokens_dir, claims, vocabulary) if tokens_dir else None
     schema = _read_schema(storage, shards)
@@ -84,6 +86,15 @@ def verify(
         coverage=found.coverage if tokens else None,
     )
     return Verification(len(shards), evidence.records, tuple(judge(evidence)))
+
+
+def _require_one_length(manifest: Manifest | None) -> None:
+    if manifest and manifest.sequence_buckets:
+        lengths = " ".join(map(str, manifest.slots_by_length))
+        raise RequestError(
+            f"the dataset has shards of several lengths ({lengths}), which --verify cannot judge together yet; "
+            f"expected one length: make it without --sequence_buckets to have it verified"
+        )
 
 
 @dataclass(frozen=True, slots=True)

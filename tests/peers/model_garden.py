@@ -25,6 +25,7 @@ import tensorflow as tf
 import tf_keras
 from official.nlp.configs import bert, encoders
 from official.nlp.data.pretrain_dataloader import BertPretrainDataConfig, BertPretrainDataLoader
+from official.nlp.data.pretrain_dynamic_dataloader import BertPretrainDataConfig as DynamicDataConfig
 from official.nlp.tasks.masked_lm import MaskedLMConfig, MaskedLMTask
 from rich.console import Console
 from rich.markup import escape
@@ -50,14 +51,23 @@ class NoDatasetError(Exception):
 
 @dataclass(frozen=True)
 class Dataset:
-    """What Model Garden has to be told about a directory of shards."""
+    """What Model Garden has to be told about a directory of shards.
+
+    `slots` are the values of the masked_lm features by the length of records, `lengths` those of shards by name where
+    there are several.
+    """
 
     shards: tuple[Path, ...]
     vocabulary_size: int
-    max_seq_length: int
-    max_predictions_per_seq: int
+    slots: Mapping[int, int]
+    lengths: Mapping[str, int]
     feature_names: str
     objective: str
+
+    @property
+    def max_seq_length(self) -> int:
+        """Tokens of the longest records."""
+        return max(self.slots)
 
     @property
     def has_labels(self) -> bool:
@@ -69,30 +79,40 @@ class Dataset:
         """The one to look into: of a small corpus, others may be empty."""
         return max(self.shards, key=lambda shard: shard.stat().st_size)
 
-    def loader_config(self, **overrides: Any) -> BertPretrainDataConfig:
-        """Settings for Model Garden's loader; `overrides` are more of its own."""
+    def training_config(self) -> BertPretrainDataConfig | DynamicDataConfig:
+        """Settings for the loader of all shards: the dynamic one where these have several lengths."""
         gzipped = self.shards[0].suffix == ".gz"
         pattern = str(self.shards[0].parent / ("train-*.tfrecord.gz" if gzipped else "train-*.tfrecord"))
-        settings = {
-            "input_path": pattern,
-            "file_type": "tfrecord_compressed" if gzipped else "tfrecord",
+        settings = self._settings() | {"input_path": pattern, "is_training": True, "seed": SEED}
+        if self.lengths:  # the dynamic loader reads no other file type
+            return DynamicDataConfig(**settings, seq_bucket_lengths=tuple(self.slots))
+        return BertPretrainDataConfig(**settings, **self._sizes(), file_type=self._file_type)
+
+    def shard_config(self) -> BertPretrainDataConfig:
+        """Settings for the plain loader, to read the largest shard in the order of the file."""
+        one_shard = {"input_path": str(self.largest_shard), "is_training": False, "drop_remainder": False}
+        return BertPretrainDataConfig(**self._settings(), **self._sizes(), **one_shard, file_type=self._file_type)
+
+    @property
+    def _file_type(self) -> str:
+        return "tfrecord_compressed" if self.shards[0].suffix == ".gz" else "tfrecord"
+
+    def _settings(self) -> dict[str, Any]:
+        return {
             "use_v2_feature_names": self.feature_names == "v2",
             "use_next_sentence_label": self.has_labels,
-            "seq_length": self.max_seq_length,
-            "max_predictions_per_seq": self.max_predictions_per_seq,
             "global_batch_size": BATCH_SIZE,
-            "is_training": True,
-            "seed": SEED,
         }
-        return BertPretrainDataConfig(**settings | overrides)
+
+    def _sizes(self) -> dict[str, int]:
+        """Those of the largest shard."""
+        length = self.lengths.get(self.largest_shard.name, self.max_seq_length)
+        return {"seq_length": length, "max_predictions_per_seq": self.slots[length]}
 
     def schema(self) -> dict[str, tf.io.FixedLenFeature]:
-        """This project's schema as `tf.io.parse_example` wants it, by the names the records bear."""
-        widths = {
-            Width.SEQUENCE: self.max_seq_length,
-            Width.PREDICTIONS: self.max_predictions_per_seq,
-            Width.ONE: 1,
-        }
+        """The schema of the largest shard as `tf.io.parse_example` wants it, by the names the records bear."""
+        length, slots = self._sizes().values()
+        widths = {Width.SEQUENCE: length, Width.PREDICTIONS: slots, Width.ONE: 1}
         return {
             feature.name(self.feature_names): tf.io.FixedLenFeature(
                 [widths[feature.width]], tf.dtypes.as_dtype(feature.dtype)
@@ -118,9 +138,12 @@ class LabelCount:
     predicted_padding: int = 0
     unused_slots_filled: int = 0
     next_sentence: dict[int, int] = field(default_factory=dict)
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
         """Counts one batch."""
+        size = (batch["input_word_ids"].shape[1], batch["masked_lm_ids"].shape[1])
+        self.sizes[size] = self.sizes.get(size, 0) + 1
         used = batch["masked_lm_weights"].numpy() > 0
         ids = batch["masked_lm_ids"].numpy()
         self.predicted += int(used.sum())
@@ -149,11 +172,17 @@ def read_dataset(directory: Path, arguments: argparse.Namespace) -> Dataset:
         raise NoDatasetError(f"{directory} holds records without masks, on which Model Garden's task cannot train")
     if not max_seq_length or not max_predictions_per_seq:
         raise NoDatasetError(f"{directory} has no manifest.json; give --seq_length and --max_predictions_per_seq")
+    buckets = manifest.get("sequence_buckets", {})
+    if buckets and (manifest["feature_names"], manifest["compression"]) != ("v2", "none"):
+        raise NoDatasetError(
+            f"{directory} holds shards of several lengths; Model Garden reads these plain, with v2 names"
+        )
     return Dataset(
         shards=shards,
         vocabulary_size=len(vocabulary.read_bytes().removesuffix(b"\n").split(b"\n")),
-        max_seq_length=max_seq_length,
-        max_predictions_per_seq=max_predictions_per_seq,
+        slots=dict(sorted((int(length), slots) for length, slots in buckets.items()))
+        or {max_seq_length: max_predictions_per_seq},
+        lengths={shard["name"]: shard["seq_length"] for shard in manifest["shards"]["train"]} if buckets else {},
         feature_names=manifest.get("feature_names", "v2"),
         objective=manifest.get("objective", "nsp"),
     )
@@ -179,13 +208,12 @@ def build_task(dataset: Dataset) -> MaskedLMTask:
     model = bert.PretrainerConfig(
         encoder=encoders.EncoderConfig(type="bert", bert=encoder), cls_heads=[head] if dataset.has_labels else []
     )
-    return MaskedLMTask(MaskedLMConfig(model=model, train_data=dataset.loader_config()))
+    return MaskedLMTask(MaskedLMConfig(model=model, train_data=dataset.training_config()))
 
 
 def first_batch(dataset: Dataset) -> Batch:
     """The first records of the largest shard, in the order of the file, through Model Garden's loader."""
-    config = dataset.loader_config(input_path=str(dataset.largest_shard), is_training=False, drop_remainder=False)
-    return next(iter(BertPretrainDataLoader(config).load()))
+    return next(iter(BertPretrainDataLoader(dataset.shard_config()).load()))
 
 
 def check_parsing(dataset: Dataset, batch: Batch) -> Check:
@@ -263,6 +291,7 @@ def check_training(dataset: Dataset, steps: int, console: Console) -> list[Check
             f"{loss_before:.3f} -> {loss_after:.3f}",
         ),
         *check_labels(dataset, labels),
+        *([check_sizes(dataset, labels)] if dataset.lengths else []),
     ]
 
 
@@ -282,6 +311,13 @@ def check_labels(dataset: Dataset, labels: LabelCount) -> Iterator[Check]:
             labels.next_sentence.keys() == {0, 1},
             ", ".join(f"{label}: {count}" for label, count in sorted(labels.next_sentence.items())),
         )
+
+
+def check_sizes(dataset: Dataset, labels: LabelCount) -> Check:
+    """Whether the dynamic loader makes batches of the very lengths and mask slots that the shards have."""
+    seen = ", ".join(f"{length}/{slots}: {count}" for (length, slots), count in sorted(labels.sizes.items()))
+    holds = len(labels.sizes) > 1 and labels.sizes.keys() <= set(dataset.slots.items())
+    return Check("batches have the lengths and slots of shards", holds, f"{seen} batches")
 
 
 def table_of_steps(rows: list[dict[str, float]]) -> Table:
@@ -324,7 +360,8 @@ def main() -> int:
         return 2
     console.print(
         f"TF Model Garden {version('tf-models-official')}, TensorFlow {tf.__version__}: {len(dataset.shards)} shards, "
-        f"{dataset.vocabulary_size} pieces, records {dataset.max_seq_length}/{dataset.max_predictions_per_seq}, "
+        f"{dataset.vocabulary_size} pieces, records "
+        f"{', '.join(f'{length}/{slots}' for length, slots in sorted(dataset.slots.items()))}, "
         f"{dataset.feature_names} names"
     )
     try:
