@@ -111,14 +111,8 @@ def _judge_files(evidence: Evidence) -> Iterator[Check]:
 
 def _judge_records(evidence: Evidence) -> Iterator[Check]:
     yield _judge_features(evidence)
-<<<<<<< HEAD
-    yield _judge_breach(evidence, REPEATS) if evidence.schema.slots else REPEATS.not_made(NO_PREDICTIONS)
-=======
-    has_masks = bool(evidence.schema.slots)
-    yield (
-        _judge_breach(evidence, REPEATS) if has_masks else REPEATS.not_made("without masks, text may say a thing twice")
-    )
->>>>>>> main
+    without_masks = "without masks, two records are equal where a text is"
+    yield _judge_breach(evidence, REPEATS) if evidence.schema.slots else REPEATS.not_made(without_masks)
     for check in RECORD_CHECKS:
         reason = check.why_not(evidence.schema, evidence.claims.masking, has_vocabulary=evidence.vocabulary is not None)
         yield check.not_made(reason) if reason else _judge_breach(evidence, check)
