@@ -12,13 +12,16 @@ import pytest
 
 from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
-from mlm_data.records import EncodedBatch
 from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
 from tests.datasets import (
+    CLS,
+    SEP,
     STORAGE,
     VOCABULARY,
+    Columns,
+    Dataset,
     check,
     detail,
     encode_columns,
@@ -27,6 +30,7 @@ from tests.datasets import (
     not_made,
     violated,
 )
+from tests.making import random_documents
 
 SEEDS = int(os.environ.get("SEEDS", "10"))
 
@@ -36,7 +40,20 @@ def test_sound_datasets_pass_whatever_the_seed(tmp_path, seed):
     sound = make_dataset(tmp_path, random_seed=seed)
     found = check(sound, tokens_dir=str(sound.tokens_dir))
     assert violated(found) == set(), found.summary()
-    assert {one.name for one in found.having(Verdict.NOT_MADE)} == {"statistics", "documents", "whole words"}
+    assert {one.name for one in found.having(Verdict.NOT_MADE)} == {
+        "statistics",
+        "documents",
+        "whole words",
+        "word starts",
+    }
+
+
+@pytest.mark.parametrize("masking", ["whole_word", "ngram", "span"])
+def test_sound_datasets_pass_however_they_are_masked(tmp_path, masking):
+    documents = random_documents(400, sentences=(2, 30), words=(1, 20))
+    found = check(make_dataset(tmp_path, documents, masking=masking))
+    assert violated(found) == set(), found.summary()
+    assert "whole words" not in not_made(found)
 
 
 def test_the_number_of_processes_changes_nothing(dataset, monkeypatch):
@@ -63,7 +80,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     assert {name for name, reason in reasons.items() if "--tokens_dir" in reason} == no_tokens
     no_manifest = {"manifest", "statistics", "documents"}
     assert {name for name, reason in reasons.items() if "manifest.json" in reason} == no_manifest
-    assert set(reasons) == no_vocabulary | no_tokens | no_manifest
+    assert set(reasons) == no_vocabulary | no_tokens | no_manifest | {"word starts"}
 
 
 def test_shards_of_other_makers_are_checked_no_less(dataset, tmp_path):
@@ -124,20 +141,36 @@ def test_what_is_no_training_record_is_refused(dataset, tmp_path, change, messag
         verify([f"{tmp_path}/odd.tfrecord"], STORAGE)
 
 
-def test_records_without_predictions_are_checked_for_the_rest(dataset):
-    def without_predictions(shard: int) -> EncodedBatch:
-        columns = dataset.columns(shard)
-        positions, used = columns["masked_lm_positions"], columns["masked_lm_weights"] == 1
-        rows = np.nonzero(used)[0]
-        columns["input_word_ids"][rows, positions[used]] = columns["masked_lm_ids"][used]
-        columns["input_word_starts"] = columns["input_mask"]
-        return join_records(encode_columns({name: columns[name] for name in columns if "masked" not in name}))
+def unmasked_records(dataset: Dataset, shard: int) -> Columns:
+    """As they were before masking, with the word starts that such records have."""
+    columns = dataset.columns(shard)
+    positions, used = columns["masked_lm_positions"], columns["masked_lm_weights"] == 1
+    rows = np.nonzero(used)[0]
+    columns["input_word_ids"][rows, positions[used]] = columns["masked_lm_ids"][used]
+    ids = columns["input_word_ids"]
+    is_text = (columns["input_mask"] == 1) & ~np.isin(ids, (CLS, SEP))
+    continues = VOCABULARY.is_continuation[ids]
+    continues[:, 1:] &= is_text[:, :-1]
+    columns["input_word_starts"] = (is_text & ~continues).astype(np.int64)
+    return {name: columns[name] for name in columns if "masked" not in name}
 
-    dataset.write({shard: without_predictions(shard) for shard in range(6)}, masking="none")
+
+def test_records_without_predictions_are_checked_for_the_rest(dataset):
+    unmasked = [unmasked_records(dataset, shard) for shard in range(6)]
+    dataset.write(
+        {shard: join_records(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
+    )
     found = check(dataset, tokens_dir=str(dataset.tokens_dir))
     assert found.is_sound
     of_predictions = {name for name, reason in not_made(found).items() if reason == "there are no masked_lm features"}
     assert {"weights", "[MASK]", "replacements", "number of predictions", "masks of two passes"} < of_predictions
+    unmasked[3]["input_word_starts"][5, 2] ^= 1
+    dataset.write(
+        {shard: join_records(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
+    )
+    found = check(dataset)
+    assert violated(found) == {"word starts"}
+    assert detail(found, "word starts") == f"first: {dataset.names[3]}:5"
 
 
 def test_without_a_record_there_is_nothing_to_verify(tmp_path):

@@ -22,7 +22,7 @@ from mlm_data.validation.schema import Schema, kind_of
 from mlm_data.validation.tally import Tally
 
 FEATURES = Rule("features", "all records have the same features, with the same types and numbers of values")
-REPEATS = Rule("repeated records", "no record of 64 tokens or more occurs twice in a shard")
+REPEATS = Rule("repeated records", "no record of 64 tokens or more occurs twice in a shard, masks and all")
 
 # A shorter one may be drawn twice: a text that occurs often, with the same of its few possible masks.
 _TOKENS_OF_UNIQUE = 64

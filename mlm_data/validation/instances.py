@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.validation.schema import LABELS
+from mlm_data.validation.schema import LABELS, WORD_STARTS
 from mlm_data.vocabulary import Vocabulary
 
 Flags = NDArray[np.bool_]
@@ -120,6 +120,11 @@ class Instances:
         return self.values["masked_lm_weights"]
 
     @property
+    def word_starts(self) -> Integers:
+        """input_word_starts, [records, L]."""
+        return self.values[WORD_STARTS]
+
+    @property
     def width(self) -> int:
         """L, the tokens there is room for."""
         return int(self.ids.shape[1])
@@ -183,8 +188,8 @@ class Instances:
 
     @cached_property
     def used_positions(self) -> Counts:
-        """Of each predicted token, masked_lm_positions, int64 [predictions]."""
-        return self.positions[self.used].astype(np.int64)
+        """Of each predicted token, masked_lm_positions, int64 [predictions]; none where there are no such features."""
+        return self.positions[self.used].astype(np.int64) if self.has_predictions else np.zeros(0, np.int64)
 
     @cached_property
     def originals(self) -> Counts:

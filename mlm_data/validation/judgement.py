@@ -111,10 +111,8 @@ def _judge_files(evidence: Evidence) -> Iterator[Check]:
 
 def _judge_records(evidence: Evidence) -> Iterator[Check]:
     yield _judge_features(evidence)
-    has_masks = bool(evidence.schema.slots)
-    yield (
-        _judge_breach(evidence, REPEATS) if has_masks else REPEATS.not_made("without masks, text may say a thing twice")
-    )
+    without_masks = "without masks, two records are equal where a text is"
+    yield _judge_breach(evidence, REPEATS) if evidence.schema.slots else REPEATS.not_made(without_masks)
     for check in RECORD_CHECKS:
         reason = check.why_not(evidence.schema, evidence.claims.masking, has_vocabulary=evidence.vocabulary is not None)
         yield check.not_made(reason) if reason else _judge_breach(evidence, check)
@@ -214,10 +212,11 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
         yield statistical_checks.check_label_share(tally)
         by_shard = statistical_checks.check_exact_halves if manifest else statistical_checks.check_labels_by_shard
         yield by_shard(evidence.reports, evidence.names)
+    yield LABELS_BY_LENGTH.not_made(reason) if reason else statistical_checks.check_labels_by_length(tally)
     if manifest and manifest.objective == "sop":
-        reason = reason or "how a text goes on may well show on its surface (--objective sop)"
+        reason = reason or "which segment came first in the text may show in each by itself (--objective sop)"
     if reason:
-        yield from (rule.not_made(reason) for rule in (LABELS_BY_A, LABELS_BY_B, LABELS_BY_LENGTH, SURFACE))
+        yield from (rule.not_made(reason) for rule in (LABELS_BY_A, LABELS_BY_B, SURFACE))
         return
-    yield from statistical_checks.check_labels_by_length(tally)
+    yield from statistical_checks.check_labels_by_segments(tally)
     yield check_surface([sample for report in evidence.reports for sample in report.pairs])

@@ -28,6 +28,7 @@ class RecordCheck(Rule):
         needs_predictions: whether it is about masked_lm features.
         needs_labels: whether it is about next_sentence_labels.
         needs_words: whether it holds only where words are masked whole.
+        needs_word_starts: whether it is about input_word_starts.
         is_structural: whether a record that breaks it makes no sense to whoever counts.
     """
 
@@ -36,6 +37,7 @@ class RecordCheck(Rule):
     needs_predictions: bool = False
     needs_labels: bool = False
     needs_words: bool = False
+    needs_word_starts: bool = False
     is_structural: bool = False
 
     def why_not(self, schema: Schema, masking: str | None, *, has_vocabulary: bool) -> str:
@@ -43,6 +45,7 @@ class RecordCheck(Rule):
         reasons = (
             (self.needs_labels and not schema.has_labels, NO_LABELS),
             (self.needs_predictions and not schema.slots, NO_PREDICTIONS),
+            (self.needs_word_starts and not schema.has_word_starts, "there are no input_word_starts"),
             (self.needs_vocabulary and not has_vocabulary, NO_VOCABULARY),
             (self.needs_words and masking is None, "no manifest says how words are masked"),
             (self.needs_words and masking == "token", "pieces are masked one by one (--masking token)"),
@@ -143,6 +146,10 @@ def _breaks_words(records: Instances) -> Flags:
     return any_in_row(records.is_joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1]))
 
 
+def _breaks_word_starts(records: Instances) -> Flags:
+    return any_in_row(records.word_starts != (records.is_candidate & ~records.is_joined))
+
+
 def _slots(records: Instances) -> Counts:
     """0 to P - 1."""
     return np.arange(records.positions.shape[1])
@@ -225,6 +232,10 @@ RECORD_CHECKS = (
     RecordCheck(
         "whole words", "the pieces of a word are predicted all or none", _breaks_words,
         needs_vocabulary=True, needs_predictions=True, needs_words=True,
+    ),
+    RecordCheck(
+        "word starts", "input_word_starts are 1 where a word begins, and else 0", _breaks_word_starts,
+        needs_vocabulary=True, needs_word_starts=True,
     ),
 )
 # fmt: on

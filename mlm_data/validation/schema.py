@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlm_data.examples import BERT_FEATURES, RecordError, Width, features_of
 from mlm_data.manifest import Manifest
 
-LABELS = "next_sentence_labels"
+LABELS, WORD_STARTS = "next_sentence_labels", "input_word_starts"
 
 Kind = tuple[tuple[str, str, int], ...]
 
@@ -47,6 +47,7 @@ class Schema:
         width: L, values of the sequence features.
         slots: P, values of the masked_lm features; 0 where there are none.
         has_labels: whether there are next_sentence_labels.
+        has_word_starts: whether there are input_word_starts, as records have that are masked in training only.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Schema:
     width: int
     slots: int
     has_labels: bool
+    has_word_starts: bool
 
     @classmethod
     def of(cls, values: Mapping[str, NDArray[Any]]) -> Schema:
@@ -68,15 +70,21 @@ class Schema:
         if sizes[Width.ONE] > 1:
             raise RecordError(f"the first record has {sizes[Width.ONE]} values in {LABELS}; expected one or none")
         return cls(
-            kind_of(values), feature_names, sizes[Width.SEQUENCE], sizes[Width.PREDICTIONS], sizes[Width.ONE] == 1
+            kind=kind_of(values),
+            feature_names=feature_names,
+            width=sizes[Width.SEQUENCE],
+            slots=sizes[Width.PREDICTIONS],
+            has_labels=sizes[Width.ONE] == 1,
+            has_word_starts=(WORD_STARTS, "int64", sizes[Width.SEQUENCE]) in kind_of(values),
         )
 
     def columns(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The features of interest by v2 name."""
         sizes = {Width.SEQUENCE: self.width, Width.PREDICTIONS: self.slots, Width.ONE: int(self.has_labels)}
-        return {
+        columns = {
             feature.v2: values[feature.name(self.feature_names)] for feature in BERT_FEATURES if sizes[feature.width]
         }
+        return columns | ({WORD_STARTS: values[WORD_STARTS]} if self.has_word_starts else {})
 
 
 def _common_size(values: Mapping[str, NDArray[Any]], feature_names: str, width: Width) -> int:

@@ -175,11 +175,15 @@ def _tell_labels(reports: Sequence[ShardReport], names: Sequence[str], order: Se
     return f"{reports[first].labels[1]:,} of {sum(reports[first].labels):,} in {names[first]}"
 
 
-def check_labels_by_length(tally: Tally) -> Iterator[Check]:
-    """Whether half of the pairs have label 1 whatever their length, and that of A, and of B."""
+def check_labels_by_length(tally: Tally) -> Check:
+    """Whether half of the pairs have label 1 whatever their length."""
+    return _check_slices(LABELS_BY_LENGTH, "tokens", tally.lengths)
+
+
+def check_labels_by_segments(tally: Tally) -> Iterator[Check]:
+    """Whether half of the pairs have label 1 whatever the length of A, and that of B."""
     yield _check_slices(LABELS_BY_A, "tokens in A", tally.a_lengths)
     yield _check_slices(LABELS_BY_B, "tokens in B", tally.b_lengths)
-    yield _check_slices(LABELS_BY_LENGTH, "tokens", tally.lengths)
 
 
 def _check_slices(rule: Rule, words: str, histogram: Counts) -> Check:

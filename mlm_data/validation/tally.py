@@ -146,6 +146,7 @@ class Tally:
             b_lengths=_by_label(records, np.maximum(records.lengths - records.a_lengths - 1, 0)),
             counts=np.bincount(kinds, minlength=none.counts.size).reshape(none.counts.shape),
             first_places=first_places,
+            positions=_select_by_position(records) if vocabulary else none.positions,
         )
         return tally._with_predictions(records) if vocabulary and records.has_predictions else tally
 
@@ -157,7 +158,6 @@ class Tally:
         predicted, joined = records.is_predicted, records.is_joined
         return dataclasses.replace(
             self,
-            positions=_select_by_position(records),
             pieces=_select_by_piece(records),
             replacements=np.array([masked, len(now) - masked - kept, kept]),
             original_ids=np.bincount(originals, minlength=len(self.original_ids)),
