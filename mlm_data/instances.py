@@ -46,8 +46,9 @@ def gather_instances(segments: Segments, vocabulary: Vocabulary, max_seq_length:
     # Each row as if all of it were A, then as if all of it were B.
     with_a = _windows(segments.ids, segments.a_start - 1, max_seq_length)
     with_b = _windows(segments.ids, segments.b_start - a_lengths, max_seq_length)
-    ids = np.where(column < a_lengths[:, None], with_a, with_b).astype(np.int32)
-    ids[column >= lengths[:, None]] = vocabulary.pad_id
+    np.copyto(with_b, with_a, where=column < a_lengths[:, None])
+    ids = with_b.astype(np.int32)
+    np.copyto(ids, vocabulary.pad_id, where=column >= lengths[:, None])
     rows = np.arange(len(segments))
     ids[:, 0] = vocabulary.cls_id
     ids[rows, a_lengths - 1] = vocabulary.sep_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -226,9 +227,32 @@ class InstanceBatch:
         return len(self.lengths)
 
 
+# Free bytes before and after each encoded record: a TFRecord file has a length and two checksums there.
+MARGIN_BEFORE, MARGIN_AFTER = 12, 4
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedBatch:
-    """Serialized records end to end: record i is data[offsets[i]:offsets[i + 1]]; offsets int64 [records + 1]."""
+    """Serialized records, with room around each for what a TFRecord file puts there: so bytes are laid out only once.
+
+    Attributes:
+        data: for each record `MARGIN_BEFORE` bytes of 0, its own, and `MARGIN_AFTER` bytes of 0.
+        offsets: where that begins for each, and where the last ends, int64 [records + 1].
+    """
 
     data: bytes
     offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, records: Iterable[bytes]) -> Self:
+        """Lays out records that were serialized one by one."""
+        padded = [bytes(MARGIN_BEFORE) + record + bytes(MARGIN_AFTER) for record in records]
+        return cls(b"".join(padded), np.cumsum([0, *map(len, padded)], dtype=np.int64))
+
+    def __len__(self) -> int:
+        """The number of records."""
+        return len(self.offsets) - 1
+
+    def records(self) -> list[bytes]:
+        """Each record without its margins."""
+        return [self.data[start + MARGIN_BEFORE : end - MARGIN_AFTER] for start, end in pairwise(self.offsets.tolist())]

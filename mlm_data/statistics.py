@@ -163,18 +163,23 @@ class InstanceStatistics:
         """Counts one masked batch."""
         width, slots = batch.input_word_ids.shape[1], batch.masked_lm_positions.shape[1]
         labels = batch.next_sentence_labels
-        used = np.arange(slots) < batch.masked_lm_counts[:, None]
-        positions = batch.masked_lm_positions[used]
-        now = np.take_along_axis(batch.input_word_ids, batch.masked_lm_positions, axis=1)[used]
-        hidden, kept = int((now == vocabulary.mask_id).sum()), int((now == batch.masked_lm_ids[used]).sum())
+        # Unused slots point to [CLS], which is never predicted.
+        first_of_row = np.arange(0, batch.input_word_ids.size, width)[:, None]
+        now = batch.input_word_ids.ravel().take(first_of_row + batch.masked_lm_positions)
+        predicted = int(batch.masked_lm_counts.sum())
+        hidden = np.count_nonzero(now == vocabulary.mask_id)
+        kept = np.count_nonzero((now == batch.masked_lm_ids) & (batch.masked_lm_positions > 0))
+        positions = np.bincount(batch.masked_lm_positions.ravel(), minlength=width)
+        positions[0] = 0
+        drawn_separators = batch.masked_lm_positions[now == vocabulary.sep_id]
         return cls(
             lengths=_histogram(labels, batch.lengths, width),
             a_lengths=_histogram(labels, batch.a_lengths - 2, width),
             b_lengths=_histogram(labels, np.maximum(batch.lengths - batch.a_lengths - 1, 0), width),
             predictions=np.bincount(batch.masked_lm_counts, minlength=slots + 1).astype(np.int64),
-            positions=np.bincount(positions, minlength=width).astype(np.int64),
-            candidates=_candidates(batch, vocabulary.sep_id, positions[now == vocabulary.sep_id]),
-            replacements=np.array([hidden, len(now) - hidden - kept, kept], np.int64),
+            positions=positions.astype(np.int64),
+            candidates=_candidates(batch, vocabulary.sep_id, drawn_separators),
+            replacements=np.array([hidden, predicted - hidden - kept, kept], np.int64),
         )
 
     @classmethod

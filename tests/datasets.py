@@ -78,7 +78,7 @@ def encode_columns(columns: Mapping[str, np.ndarray]) -> list[bytes]:
 
 
 def join_records(records: list[bytes]) -> EncodedBatch:
-    return EncodedBatch(b"".join(records), np.cumsum([0, *map(len, records)]))
+    return EncodedBatch.of(records)
 
 
 @dataclass(frozen=True)

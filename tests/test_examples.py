@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlm_data.examples import FEATURES, RecordError, decode_example, encode_batch, feature_values, features_of
-from mlm_data.records import EncodedBatch, InstanceBatch
+from mlm_data.records import InstanceBatch
 
 
 @st.composite
@@ -30,15 +30,11 @@ def batches(draw: st.DrawFn) -> InstanceBatch:
     )
 
 
-def records(encoded: EncodedBatch) -> list[bytes]:
-    return [encoded.data[start:end] for start, end in zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)]
-
-
 @settings(deadline=None)  # the first batch of a kind makes a table
 @given(batches(), st.sampled_from(["v1", "v2"]), st.sampled_from(["nsp", "mlm"]), st.sampled_from(["token", "none"]))
 def test_what_is_encoded_is_decoded(batch, feature_names, objective, masking):
     values, features = feature_values(batch), features_of(objective, masking)
-    for row, record in enumerate(records(encode_batch(batch, feature_names, features))):
+    for row, record in enumerate(encode_batch(batch, feature_names, features).records()):
         decoded = decode_example(record)
         assert decoded.keys() == {feature.name(feature_names) for feature in features}
         for feature in features:

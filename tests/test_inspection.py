@@ -95,10 +95,10 @@ def test_our_own_records_tell_what_was_hidden(large_vocabulary, feature_names, o
     plain = gather_instances(segments, large_vocabulary, 64)
     masked = mask_tokens(plain, MaskingSettings(max_predictions_per_seq=9), large_vocabulary, rng)
     features, values = features_of(objective, "token"), feature_values(masked)
-    encoded = encode_batch(masked, feature_names, features)
+    records = encode_batch(masked, feature_names, features).records()
     kinds = set()
-    for row, (start, end) in enumerate(zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)):
-        instance = read_instance(encoded.data[start:end])
+    for row, record in enumerate(records):
+        instance = read_instance(record)
         assert instance.feature_names == feature_names
         assert instance.feature_values() == {feature.v2: values[feature.v2][row].tolist() for feature in features}
 
@@ -159,7 +159,8 @@ def test_a_record_without_masks_says_where_words_begin(vocabulary, feature_names
     lengths = (np.array([8], np.int32), np.array([5], np.int32))
     plain = InstanceBatch(rows, *lengths, none, none, np.zeros(1, np.int32), np.ones(1, np.int64))
     marked = mask_tokens(plain, MaskingSettings(masking="none"), vocabulary, np.random.default_rng(0))
-    instance = read_instance(encode_batch(marked, feature_names, features_of("nsp", "none")).data)
+    (record,) = encode_batch(marked, feature_names, features_of("nsp", "none")).records()
+    instance = read_instance(record)
     assert instance.feature_values() == {
         "input_word_ids": rows[0].tolist(),
         "input_mask": [1] * 8 + [0] * 2,
@@ -252,8 +253,7 @@ def test_a_record_is_readable_without_colour(vocabulary):
 def test_a_record_is_found_by_the_number_in_the_name_or_by_its_place(tmp_path):
     def written(name: str, *labels: int) -> None:
         records = [example(bert_values() | {"next_sentence_labels": [label]}) for label in labels]
-        batch = EncodedBatch(b"".join(records), np.cumsum([0, *map(len, records)]))
-        write_shard(STORAGE, str(tmp_path), name, [batch], "gzip" if name.endswith("gz") else "none")
+        write_shard(STORAGE, str(tmp_path), name, [EncodedBatch.of(records)], "gzip" if name.endswith("gz") else "none")
 
     written("x.tfrecord-00007-of-00009", 0, 1, 2)
     written("x.tfrecord-00008-of-00009", 3)

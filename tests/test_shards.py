@@ -26,15 +26,11 @@ from mlm_data.storage import LocalStorage
 STORAGE = LocalStorage()
 
 
-def encoded(records: list[bytes]) -> EncodedBatch:
-    return EncodedBatch(b"".join(records), np.cumsum([0, *map(len, records)]))
-
-
 @given(st.lists(st.lists(st.binary(max_size=300)), max_size=3), st.sampled_from(["none", "gzip"]))
 def test_records_come_back_as_written(tmp_path_factory, batches, compression):
     directory = str(tmp_path_factory.mktemp("shards"))
     name = "x.tfrecord.gz" if compression == "gzip" else "x.tfrecord"
-    shard = write_shard(STORAGE, directory, name, map(encoded, batches), compression)
+    shard = write_shard(STORAGE, directory, name, map(EncodedBatch.of, batches), compression)
     read = list(read_records(STORAGE, f"{directory}/{name}"))
     assert read == [record for batch in batches for record in batch]
     assert shard.records == len(read)
@@ -55,7 +51,7 @@ def read_in_batches(reader: ShardReader) -> list[bytes]:
 def test_records_may_be_cut_by_the_end_of_a_batch(tmp_path, monkeypatch, bytes_per_batch):
     monkeypatch.setattr("mlm_data.shards.reading._BYTES_PER_BATCH", bytes_per_batch)
     records = [bytes([number]) * (number % 90) for number in range(256)]
-    shard = write_shard(STORAGE, str(tmp_path), "x.tfrecord", [encoded(records)])
+    shard = write_shard(STORAGE, str(tmp_path), "x.tfrecord", [EncodedBatch.of(records)])
     reader = ShardReader(STORAGE, str(tmp_path / "x.tfrecord"))
     assert read_in_batches(reader) == records
     assert reader.found == shard
@@ -63,7 +59,7 @@ def test_records_may_be_cut_by_the_end_of_a_batch(tmp_path, monkeypatch, bytes_p
 
 def test_a_shard_that_fails_leaves_nothing(tmp_path):
     def batches():
-        yield encoded([b"one"])
+        yield EncodedBatch.of([b"one"])
         raise RuntimeError("the worker died")
 
     with pytest.raises(RuntimeError, match="died"):
@@ -73,9 +69,9 @@ def test_a_shard_that_fails_leaves_nothing(tmp_path):
 
 def test_a_shard_has_no_final_name_before_it_is_whole(tmp_path):
     def batches():
-        yield encoded([b"one"])
+        yield EncodedBatch.of([b"one"])
         seen.extend(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-        yield encoded([b"two"])
+        yield EncodedBatch.of([b"two"])
 
     seen: list[str] = []
     write_shard(STORAGE, str(tmp_path), "x.tfrecord", batches())
@@ -87,7 +83,7 @@ def test_a_shard_has_no_final_name_before_it_is_whole(tmp_path):
 @given(data=st.data())
 def test_damage_is_found_and_placed(tmp_path_factory, name, data):
     directory = tmp_path_factory.mktemp("shards")
-    write_shard(STORAGE, str(directory), name, [encoded([b"first", b"second"])])
+    write_shard(STORAGE, str(directory), name, [EncodedBatch.of([b"first", b"second"])])
     whole = (directory / name).read_bytes()
     place = data.draw(st.integers(0, len(whole) - 1))
     cut = data.draw(st.booleans())

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlm_data.examples.schema import BERT_FEATURES, Feature, Width
-from mlm_data.records import EncodedBatch, InstanceBatch
+from mlm_data.records import MARGIN_AFTER, MARGIN_BEFORE, EncodedBatch, InstanceBatch
 
 _EXAMPLE_FEATURES = 0x0A  # Example.features: field 1, length-delimited
 _ENTRY = 0x0A  # an entry of Features.feature
@@ -74,11 +74,12 @@ def encode_batch(
     columns: list[NDArray[np.integer]] = []
     sizes = np.zeros(len(batch), np.int32)
     for name, smallest in table.headers.items():
-        payload = payloads[name]
-        header = smallest + table.sizes.take(payload).sum(axis=1, dtype=np.int32)
-        columns += [header[:, None], payload]
-        sizes += header - smallest + table.sizes.take(header)
-    columns.insert(0, (table.record_headers + sizes)[:, None])
+        more_bytes = _bytes_beyond_one(payloads[name], table.longest[name])
+        header = smallest + more_bytes
+        sizes += more_bytes + table.sizes.take(header)
+        columns += [header[:, None], payloads[name]]
+    before, after = (np.full((len(batch), 1), piece) for piece in table.margins)
+    columns = [before, (table.record_headers + sizes)[:, None], *columns, after]
     return _look_up(table, np.concatenate(columns, axis=1, dtype=np.int32, casting="same_kind"))
 
 
@@ -90,16 +91,21 @@ class _Table:
         pieces: all of them.
         sizes: bytes of each, uint16 [pieces].
         runs: by kind of value, which piece is the run of none; that of n values comes n places later.
-        headers: by v2 name in the order of the record, which piece would be the header of a feature with no bytes of
-            values; that of n bytes comes n places later.
-        record_headers: the same for the whole record.
+        headers: by v2 name in the order of the record, which piece is the header of a feature with the fewest bytes of
+            values it may have; that of n more bytes comes n places later.
+        longest: by the same names, bytes of the longest varint among their pieces; 1 if all sizes are the same.
+        record_headers: which piece would be the header of a record with as few bytes of values and no headers of
+            features; that of n more bytes comes n places later.
+        margins: the pieces at either end of a record.
     """
 
     pieces: pa.BinaryArray
     sizes: NDArray[np.uint16]
     runs: Mapping[str, int]
     headers: Mapping[str, int]
+    longest: Mapping[str, int]
     record_headers: int
+    margins: tuple[int, int]
 
     def run(self, kind: str, counts: NDArray[np.int32], most: int) -> Pieces:
         """Runs of so many equal values, int32 [rows, pieces]; `most` is the longest possible."""
@@ -137,9 +143,18 @@ def _word_starts(batch: InstanceBatch) -> dict[str, NDArray[np.integer]]:
     return {} if starts is None else {"input_word_starts": starts.view(np.uint8)}
 
 
+def _bytes_beyond_one(values: NDArray[np.integer], longest: int) -> NDArray[np.int32]:
+    """By how many bytes the varints of each row exceed one each, int32 [rows]; none is longer than `longest`."""
+    more_bytes = np.zeros(len(values), np.int32)
+    for size in range(1, longest):
+        needs_more = values >= 1 << 7 * size
+        more_bytes += np.add.reduce(needs_more.view(np.uint8), axis=1, dtype=np.int32)
+    return more_bytes
+
+
 def _look_up(table: _Table, numbers: Pieces) -> EncodedBatch:
     """The bytes of each row of pieces, end to end."""
-    found = pc.take(table.pieces, pa.array(numbers.reshape(-1)))
+    found = pc.take(table.pieces, pa.array(numbers.reshape(-1)), boundscheck=False)  # all are in the table
     _, offsets, data = found.buffers()
     ends = np.frombuffer(offsets, np.int32)[: numbers.size + 1 : numbers.shape[1]]
     return EncodedBatch(data.to_pybytes(), ends.astype(np.int64))
@@ -148,32 +163,41 @@ def _look_up(table: _Table, numbers: Pieces) -> EncodedBatch:
 @lru_cache(maxsize=8)  # one dataset needs one or two
 def _make_table(features: tuple[Feature, ...], feature_names: str, width: int, slots: int, id_bits: int) -> _Table:
     """The pieces of records with so many tokens and mask slots and ids of at most so many bits."""
-    others: list[bytes] = []
+    others = [bytes(MARGIN_BEFORE), bytes(MARGIN_AFTER)]
     varints = 1 << id_bits
-    runs, headers = {}, {}
+    margins = (varints, varints + 1)
+    runs, headers, longest = {}, {}, {}
     for kind, value in _RUNS.items():
         runs[kind] = varints + len(others)
         others += [value * count for count in range(_LONGEST_RUN + 1)]
-    least = most = 0
+    values = smallest = largest = 0
     for feature in sorted(features, key=lambda feature: feature.name(feature_names)):
-        sizes = _payload_sizes(feature, width, slots, id_bits)
-        headers[feature.v2] = varints + len(others) - sizes[0]
-        others += [_feature_header(feature, feature_names, size) for size in sizes]
-        least += sizes[0] + len(_feature_header(feature, feature_names, sizes[0]))
-        most += sizes[-1] + len(others[-1])
-    record_headers = varints + len(others) - least
-    others += [_nested(_EXAMPLE_FEATURES, size) for size in range(least, most + 1)]
+        longest[feature.v2] = _longest_varint(feature, width, id_bits)
+        sizes = _payload_sizes(feature, width, slots, longest[feature.v2])
+        headers[feature.v2] = varints + len(others)
+        feature_headers = [_feature_header(feature, feature_names, size) for size in sizes]
+        others += feature_headers
+        values += sizes[0]
+        smallest += sizes[0] + len(feature_headers[0])
+        largest += sizes[-1] + len(feature_headers[-1])
+    record_headers = varints + len(others) - (smallest - values)
+    others += [_nested(_EXAMPLE_FEATURES, size) for size in range(smallest, largest + 1)]
     pieces = pa.concat_arrays([_varints(varints), pa.array(others, pa.binary())])
-    return _Table(pieces, pc.binary_length(pieces).to_numpy().astype(np.uint16), runs, headers, record_headers)
+    sizes_of_pieces = pc.binary_length(pieces).to_numpy().astype(np.uint16)
+    return _Table(pieces, sizes_of_pieces, runs, headers, longest, record_headers, margins)
 
 
-def _payload_sizes(feature: Feature, width: int, slots: int, id_bits: int) -> range:
+def _longest_varint(feature: Feature, width: int, id_bits: int) -> int:
+    """Bytes that one value of a feature may take; 1 for runs, whose pieces are bytes as they stand."""
+    bits = {"input_word_ids": id_bits, "masked_lm_ids": id_bits, "masked_lm_positions": (width - 1).bit_length()}
+    return -(-bits.get(feature.v2, 1) // 7)
+
+
+def _payload_sizes(feature: Feature, width: int, slots: int, longest: int) -> range:
     """How many bytes the values of a feature may take."""
     values = {Width.SEQUENCE: width, Width.PREDICTIONS: slots, Width.ONE: 1}[feature.width]
     if feature.dtype == "float32":
         return range(4 * values, 4 * values + 1)
-    bits = {"input_word_ids": id_bits, "masked_lm_ids": id_bits, "masked_lm_positions": width.bit_length()}
-    longest = -(-bits.get(feature.v2, 1) // 7)
     return range(values, longest * values + 1)
 
 

@@ -32,8 +32,7 @@ def plan_chunks(
     reach = np.searchsorted(tokens_at, tokens_at[:-1] + targets, side="left")
     ends = np.minimum(np.maximum(reach, np.arange(sentences) + 2), document_ends)
     ends = np.where(document_ends - ends == 1, document_ends, ends)
-    starts = _follow(ends.tolist())
-    chosen = np.asarray(starts, dtype=np.int64)
+    chosen = np.asarray(_follow(ends), dtype=np.int64)
     chosen = chosen[ends[chosen] - chosen >= 2]  # documents of one sentence
     return chosen, ends[chosen]
 
@@ -43,10 +42,11 @@ def draw_cuts(starts: Indices, ends: Indices, rng: np.random.Generator) -> Indic
     return starts + 1 + rng.integers(0, ends - starts - 1)
 
 
-def _follow(successors: list[int]) -> list[int]:
-    """The chain 0, successors[0], ... up to the end of the list."""
+def _follow(successors: Indices) -> list[int]:
+    """The chain 0, successors[0], ... up to the end of the array."""
     chain, place = [], 0
-    while place < len(successors):
+    elements = successors.data  # single ones are read three times as fast as from an array
+    while place < len(elements):
         chain.append(place)
-        place = successors[place]
+        place = elements[place]
     return chain

@@ -11,6 +11,7 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,8 @@ from mlm_data.pairing.chunks import draw_cuts, plan_chunks
 from mlm_data.pairing.corpus import Indices
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
+
+_FEW_CLASHES = 32  # below, looking at one after the other is faster than whole arrays
 
 
 def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> Segments:
@@ -110,13 +113,40 @@ def _swap_neighbours(items: Indices) -> Indices:
 
 
 def _part_from_own_documents(givers: Indices, taker_documents: Indices, documents: Indices) -> None:
-    """Swaps givers, in place, until none is of its taker's document; the nearest possible swap keeps |B| close.
+    """Swaps givers, in place, until none is of its taker's document; near ones, since they keep |B| close.
 
     Since no document has more than half of the takers, a swap that helps here and harms nowhere always exists.
     """
-    # Lists, since single elements are looked at: arrays would take several times as long.
-    takers_are_of, givers_are_of = taker_documents.tolist(), documents[givers].tolist()
-    for place in np.flatnonzero(documents[givers] == taker_documents).tolist():
+    giver_documents = documents[givers]
+    for step in itertools.chain.from_iterable((-distance, distance) for distance in range(1, len(givers))):
+        clashes = np.flatnonzero(giver_documents == taker_documents)
+        if len(clashes) < _FEW_CLASHES:
+            break
+        here, there = _helpful_swaps(clashes, step, taker_documents, giver_documents)
+        for values in (givers, giver_documents):
+            values[here], values[there] = values[there], values[here]
+    _part_one_by_one(givers, taker_documents.tolist(), giver_documents.tolist())
+
+
+def _helpful_swaps(
+    clashes: Indices, step: int, taker_documents: Indices, giver_documents: Indices
+) -> tuple[Indices, Indices]:
+    """Which clashes end if givers are swapped with those a step away, and with which; no place is in two swaps."""
+    others = clashes + step
+    inside = (others >= 0) & (others < len(giver_documents))
+    here, there = clashes[inside], others[inside]
+    own = giver_documents[here]
+    helps = (taker_documents[there] != own) & (giver_documents[there] != own)
+    is_here = np.zeros(len(giver_documents), bool)
+    is_here[here[helps]] = True
+    helps &= ~is_here[there]
+    return here[helps], there[helps]
+
+
+def _part_one_by_one(givers: Indices, takers_are_of: list[int], givers_are_of: list[int]) -> None:
+    """The same for the few that are left, each with the nearest possible swap."""
+    clashes = [place for place, document in enumerate(givers_are_of) if document == takers_are_of[place]]
+    for place in clashes:
         document = takers_are_of[place]
         if givers_are_of[place] != document:
             continue  # an earlier swap has already helped

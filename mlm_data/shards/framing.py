@@ -5,13 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import TypeVar
 
 import google_crc32c
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlm_data.records import EncodedBatch
@@ -26,30 +23,29 @@ class ShardError(ValueError):
     """A file that is no sound TFRecord shard; the message says where and how."""
 
 
-def frame(batch: EncodedBatch) -> pa.Buffer:
+def frame(batch: EncodedBatch) -> bytearray:
     """Records as a TFRecord file holds them: length, its checksum, data, its checksum."""
-    offsets = batch.offsets.tolist()
-    headers = b"".join([_header(end - start) for start, end in pairwise(offsets)])
-    checksums = [google_crc32c.value(batch.data[start:end]) for start, end in pairwise(offsets)]
-    number = np.arange(len(offsets))
-    columns = (
-        _byte_strings(headers, number * HEADER.size),
-        _byte_strings(batch.data, batch.offsets),
-        _byte_strings(mask(np.array(checksums, np.int64)).astype("<u4").tobytes(), number * CHECKSUM.size),
-    )
-    size = len(headers) + len(batch.data) + len(checksums) * CHECKSUM.size
-    return pc.binary_join_element_wise(*columns, b"").buffers()[2].slice(0, size)
+    starts, ends = batch.offsets[:-1] + HEADER.size, batch.offsets[1:] - CHECKSUM.size
+    # One slice at a time, which stays in the processor's cache.
+    checksums = [
+        google_crc32c.value(batch.data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    framed = bytearray(batch.data)
+    _put(framed, batch.offsets[:-1], _headers(ends - starts))
+    _put(framed, ends, mask(np.array(checksums, np.int64)).astype("<u4")[:, None].view(np.uint8))
+    return framed
 
 
-def _byte_strings(data: bytes, offsets: NDArray[np.int64]) -> pa.BinaryArray:
-    """Strings that lie end to end, as Arrow takes them."""
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+def _headers(lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """What stands before records of these lengths, [records, bytes]."""
+    different, which = np.unique(lengths, return_inverse=True)
+    headers = b"".join([HEADER.pack(length, length_checksum(length)) for length in different.tolist()])
+    return np.frombuffer(headers, np.uint8).reshape(-1, HEADER.size)[which]
 
 
-@lru_cache(maxsize=65_536)  # records of one dataset have a few hundred lengths
-def _header(length: int) -> bytes:
-    return HEADER.pack(length, length_checksum(length))
+def _put(target: bytearray, places: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
+    """Writes a row of bytes at each place."""
+    np.frombuffer(target, np.uint8)[places[:, None] + np.arange(rows.shape[1])] = rows
 
 
 @lru_cache(maxsize=65_536)

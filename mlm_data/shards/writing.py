@@ -73,7 +73,7 @@ def write_shard(
     compressor = zlib_ng.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW) if compression == "gzip" else None
     with atomic_file(storage, directory, name) as file:
         for batch in batches:
-            records += len(batch.offsets) - 1
+            records += len(batch)
             framed = frame(batch)
             content = compressor.compress(framed) if compressor else framed
             digest.update(content)

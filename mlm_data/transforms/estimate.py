@@ -63,8 +63,8 @@ def estimate(files: Sequence[InputFile], settings: Settings, vocabulary: Vocabul
         masked = mask_tokens(batch, masking, vocabulary, rng, settings.pairing.parity)
         encoded_bytes += len(encode_batch(masked, settings.shards.feature_names, features).data)
     records = (len(segments) + segments.left_out) * scale * settings.shards.dupe_factor
-    framed_bytes = encoded_bytes / max(1, len(some)) + 16
-    return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * framed_bytes))
+    record_bytes = encoded_bytes / max(1, len(some))
+    return Estimate(text_bytes, round(len(corpus.ids) * scale), round(records), round(records * record_bytes))
 
 
 def _sample(files: Sequence[InputFile], preparer: Preparer) -> Iterator[Document]:
