@@ -11,7 +11,6 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +21,7 @@ from mlm_data.pairing.corpus import Indices
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
 
-_FEW_CLASHES = 32  # below, looking at one after the other is faster than whole arrays
+_MANY_CLASHES = 16  # of one document: below, to look at one after the other is faster than whole arrays
 
 
 def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> Segments:
@@ -115,36 +114,35 @@ def _swap_neighbours(items: Indices) -> Indices:
 def _part_from_own_documents(givers: Indices, taker_documents: Indices, documents: Indices) -> None:
     """Swaps givers, in place, until none is of its taker's document; near ones, since they keep |B| close.
 
-    Since no document has more than half of the takers, a swap that helps here and harms nowhere always exists.
+    A swap helps, and harms nowhere, where neither taker nor giver is of that document. Since no document has more than
+    half of the takers, there are as many such places as clashes at least.
     """
     giver_documents = documents[givers]
-    for step in itertools.chain.from_iterable((-distance, distance) for distance in range(1, len(givers))):
-        clashes = np.flatnonzero(giver_documents == taker_documents)
-        if len(clashes) < _FEW_CLASHES:
-            break
-        here, there = _helpful_swaps(clashes, step, taker_documents, giver_documents)
+    counts = np.bincount(giver_documents[giver_documents == taker_documents])
+    for document in np.flatnonzero(counts >= _MANY_CLASHES):
+        clashes = np.flatnonzero((giver_documents == document) & (taker_documents == document))
+        helpful = np.flatnonzero((giver_documents != document) & (taker_documents != document))
+        others = helpful[_nearest_of_its_own(clashes, helpful)]
         for values in (givers, giver_documents):
-            values[here], values[there] = values[there], values[here]
+            values[clashes], values[others] = values[others], values[clashes]
     _part_one_by_one(givers, taker_documents.tolist(), giver_documents.tolist())
 
 
-def _helpful_swaps(
-    clashes: Indices, step: int, taker_documents: Indices, giver_documents: Indices
-) -> tuple[Indices, Indices]:
-    """Which clashes end if givers are swapped with those a step away, and with which; no place is in two swaps."""
-    others = clashes + step
-    inside = (others >= 0) & (others < len(giver_documents))
-    here, there = clashes[inside], others[inside]
-    own = giver_documents[here]
-    helps = (taker_documents[there] != own) & (giver_documents[there] != own)
-    is_here = np.zeros(len(giver_documents), bool)
-    is_here[here[helps]] = True
-    helps &= ~is_here[there]
-    return here[helps], there[helps]
+def _nearest_of_its_own(places: Indices, candidates: Indices) -> Indices:
+    """For each place a candidate that no other has, near it; both ascending, candidates at least as many, and two.
+
+    >>> _nearest_of_its_own(np.array([2, 3, 9]), np.array([0, 4, 5, 6])).tolist()
+    [1, 2, 3]
+    """
+    order = np.arange(len(places))
+    right = np.searchsorted(candidates, places).clip(1, len(candidates) - 1)
+    nearest = right - (places - candidates[right - 1] < candidates[right] - places)
+    not_taken = order + np.maximum.accumulate(nearest - order)
+    return np.minimum(not_taken, order + len(candidates) - len(places))
 
 
 def _part_one_by_one(givers: Indices, takers_are_of: list[int], givers_are_of: list[int]) -> None:
-    """The same for the few that are left, each with the nearest possible swap."""
+    """The same where a document has few clashes, each with the nearest helpful place."""
     clashes = [place for place, document in enumerate(givers_are_of) if document == takers_are_of[place]]
     for place in clashes:
         document = takers_are_of[place]
