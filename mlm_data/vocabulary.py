@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -65,7 +65,8 @@ class Vocabulary:
         text = _decode(content, name)
         lines = text.removesuffix("\n").split("\n")
         pieces = tuple(line.strip() for line in lines)
-        missing = [token for token in SPECIAL_TOKENS if token not in set(pieces)]
+        present = set(pieces)
+        missing = [token for token in SPECIAL_TOKENS if token not in present]
         if missing:
             raise SettingsError(_describe_missing(missing, text, pieces, name))
         _refuse_duplicates(pieces, name)
@@ -90,7 +91,7 @@ class Vocabulary:
         return len(self.pieces)
 
     def __reduce__(self) -> tuple[Callable[[bytes, str], Vocabulary], tuple[bytes, str]]:
-        return (Vocabulary.parse, (self.content, self.name))
+        return (_parse_once, (self.content, self.name))
 
     @cached_property
     def pad_id(self) -> int:
@@ -137,6 +138,12 @@ class Vocabulary:
         """Ids that may stand as a random replacement (no special token, no [unused1]), int32, ascending."""
         ordinary = [bool(piece) and not _RESERVED.fullmatch(piece) for piece in self.pieces]
         return _read_only(np.flatnonzero(ordinary).astype(np.int32))
+
+
+@lru_cache(maxsize=4)
+def _parse_once(content: bytes, name: str) -> Vocabulary:
+    """What arrives pickled in many steps of a pipeline is the same value, and read once."""
+    return Vocabulary.parse(content, name)
 
 
 def join_pieces(pieces: Sequence[str]) -> str:
