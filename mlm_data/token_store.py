@@ -8,8 +8,9 @@ final ones (see `shards.assign_bucket`), whose number need not be known yet.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -85,16 +86,14 @@ class TokenStore:
         buckets: list[list[TokenizedDocument]] = [[] for _ in range(FINE_BUCKETS)]
         for document in documents:
             buckets[assign_bucket(self.seed, document.key, FINE_BUCKETS)].append(document)
-        sources = sorted({document.source for bucket in buckets for document in bucket})
-        id_dtype = max((document.ids.dtype for bucket in buckets for document in bucket), default=np.dtype(np.uint16))
-        schema = _schema(id_dtype, sources)
-        numbers = {source: number for number, source in enumerate(sources)}
+        everything = _to_batch(list(chain.from_iterable(buckets)))
+        bounds = accumulate(map(len, buckets), initial=0)
         with (
             atomic_file(self.storage, self.directory, name + SUFFIX) as file,
-            pa.ipc.new_file(pa.PythonFile(file, "w"), schema) as writer,
+            pa.ipc.new_file(pa.PythonFile(file, "w"), everything.schema) as writer,
         ):
-            for bucket in buckets:
-                writer.write_batch(_to_batch(bucket, schema, id_dtype, numbers))
+            for start, end in pairwise(bounds):
+                writer.write_batch(everything.slice(start, end - start))
 
     def read(self, names: Sequence[str], bucket: int, buckets: int) -> Iterator[TokenizedDocument]:
         """The documents of one bucket.
@@ -128,9 +127,10 @@ def _schema(id_dtype: np.dtype[Any], sources: Sequence[str]) -> pa.Schema:
     return pa.schema(fields, metadata={_SOURCES: json.dumps(sources).encode()})
 
 
-def _to_batch(
-    documents: Sequence[TokenizedDocument], schema: pa.Schema, id_dtype: np.dtype[Any], numbers: Mapping[str, int]
-) -> pa.RecordBatch:
+def _to_batch(documents: Sequence[TokenizedDocument]) -> pa.RecordBatch:
+    sources = sorted({document.source for document in documents})
+    numbers = {source: number for number, source in enumerate(sources)}
+    id_dtype = max((document.ids.dtype for document in documents), default=np.dtype(np.uint16))
     columns = [
         pa.array([document.key for document in documents], pa.binary(16)),
         pa.array([numbers[document.source] for document in documents], pa.uint32()),
@@ -139,7 +139,7 @@ def _to_batch(
         _list_array([document.ids for document in documents], id_dtype),
         _list_array([document.sentence_offsets for document in documents], np.dtype(np.uint32)),
     ]
-    return pa.record_batch(columns, schema=schema)
+    return pa.record_batch(columns, schema=_schema(id_dtype, sources))
 
 
 def _list_array(rows: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> pa.ListArray:

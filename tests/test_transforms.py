@@ -86,7 +86,7 @@ def fail(_: int) -> None:
     raise RunFailedError("the disk is full:\nmake room")
 
 
-def test_progress_adds_up_to_the_size_of_the_file():
+def test_progress_adds_up_to_the_size_of_the_files():
     heard: list[tuple[Stage, int]] = []
     handler = ProgressHandler(lambda stage, count: heard.append((stage, count)))
     logger = logging.getLogger("mlm_data")
@@ -94,13 +94,14 @@ def test_progress_adds_up_to_the_size_of_the_file():
     logger.setLevel(logging.INFO)
     documents = [Document("a", i, "x" * 3_000_000) for i in range(5)]
     try:
-        assert list(report_reading(iter(documents), 9_000_000)) == documents
+        many_small_files = [(iter(documents[i : i + 1]), 3) for i in range(5)]
+        assert list(report_reading([(iter(documents), 8_999_985), *many_small_files])) == [*documents, *documents]
         report(Stage.WRITTEN, 1)
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
     read = [count for stage, count in heard if stage is Stage.READ]
-    assert len(read) > 1
+    assert len(read) in (2, 3)
     assert sum(read) == 9_000_000
     assert heard[-1] == (Stage.WRITTEN, 1)
 
@@ -127,10 +128,13 @@ def test_tasks_are_of_some_megabytes_and_hold_every_range_once(sizes, times):
     tasks = plan_tasks(ranges)
     assert [file_range for task in tasks for file_range in task.ranges] == ranges
     total = sum(file.size for file in files)
-    assert len(tasks) <= max(257, 1 + total // 64_000_000)
-    for task in tasks[:-1]:
-        assert task.size >= 8_000_000
-        assert sum(file_range.size for file_range in task.ranges[:-1]) < max(8_000_000, min(64_000_000, total // 256))
+    tasks = [task for task in tasks if task.size]  # empty files may come last
+    share = total / max(1, len(tasks))
+    assert share >= 2_000_000 or len(tasks) <= 1
+    assert len(tasks) <= 256 or share >= 60_000_000
+    if all(4 * file_range.size < share for file_range in ranges):
+        assert len(tasks) < 12 or len(tasks) % 12 == 0
+        assert all(task.size < 2 * share for task in tasks)
 
 
 def test_the_mark_of_a_task_is_that_of_its_ranges():

@@ -8,7 +8,7 @@ after its last. Neighbours find the same boundary, so that each document is read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
@@ -17,7 +17,8 @@ from mlm_data.corpora.decoding import Beginning
 from mlm_data.corpora.decompression import compression_suffix, read_plain
 from mlm_data.corpora.inputs import InputFile
 
-RANGE_BYTES = 16_000_000
+_SMALLEST_RANGE, _LARGEST_RANGE = 2_000_000, 8_000_000  # bytes
+_FEW_RANGES = 24  # of a small corpus, so that some processes have about equally much to do
 
 _LONGEST_BLANK_LINE = 100  # bytes before its end; after longer ones no file is cut
 _LINE_END = re.compile(rb"\n")
@@ -76,13 +77,17 @@ class FileRange:
         return self.file.path if self.is_whole else f"{self.file.path}[{self.start}:{self.end}]"
 
 
-def cut_files(files: Iterable[InputFile], range_bytes: int = RANGE_BYTES) -> list[FileRange]:
+def cut_files(files: Sequence[InputFile], range_bytes: int | None = None) -> list[FileRange]:
     """The files in the same order, each whole or, where that is possible and worth it, in parts.
 
     Args:
         files: as planned.
-        range_bytes: size of a part; files smaller than two stay whole.
+        range_bytes: size of a part; files smaller than two stay whole. By default, 2 to 8 megabytes by the size of all
+            files.
     """
+    if range_bytes is None:
+        total = sum(file.size for file in files)
+        range_bytes = min(max(total // _FEW_RANGES, _SMALLEST_RANGE), _LARGEST_RANGE)
     return [part for file in files for part in _cut(file, range_bytes)]
 
 

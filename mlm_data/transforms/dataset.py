@@ -9,7 +9,6 @@ import apache_beam as beam
 
 from mlm_data.config import Settings
 from mlm_data.corpora import InputFile, cut_files
-from mlm_data.corpora.ranges import RANGE_BYTES
 from mlm_data.records import Rejection
 from mlm_data.transforms.build import BuildShards, BuiltBucket
 from mlm_data.transforms.engine_shuffle import EngineShuffle
@@ -29,14 +28,14 @@ class MakePretrainingData(beam.PTransform):
         vocabulary: of the run.
         tokens_dir: where prepared tokens are shuffled through files; empty for the engine's own shuffle. The bytes of
             the dataset are the same either way.
-        range_bytes: large files are read in ranges of this size; it decides no byte either.
+        range_bytes: large files are read in ranges of this size, see `cut_files`; it decides no byte either.
     """
 
     files: Sequence[InputFile]
     settings: Settings
     vocabulary: Vocabulary
     tokens_dir: str
-    range_bytes: int = RANGE_BYTES
+    range_bytes: int | None = None
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[str]:
         """See `beam.PTransform`."""

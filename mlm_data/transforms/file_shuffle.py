@@ -25,8 +25,8 @@ from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary
 
 # A task leaves at least one file in the store, which every bucket opens: a large corpus has larger tasks, not more.
-_SMALLEST_TASK, _LARGEST_TASK = 8_000_000, 64_000_000  # bytes
-_TASKS = 256
+_SMALLEST_TASK, _USUAL_TASK, _LARGEST_TASK = 2_000_000, 16_000_000, 64_000_000  # bytes
+_FEW_TASKS, _MANY_TASKS = 24, 256
 _BYTES_PER_PART = 128_000_000  # what a task holds in memory before it writes it down
 _BYTES_PER_DOCUMENT = 500  # of that, besides arrays: most of it where documents are short lines
 
@@ -107,20 +107,28 @@ class FileShuffle(beam.PTransform):
 
 
 def plan_tasks(ranges: Sequence[FileRange]) -> list[PrepareTask]:
-    """Puts ranges, in the order given, into tasks of 8 to 64 megabytes each, as their sizes alone decide."""
+    """Puts ranges, in the order given, into tasks of about the same size, as their sizes alone decide.
+
+    A dozen tasks or more are a multiple of a dozen, so that 2, 3, 4, 6 or 12 processes get equal shares.
+    """
+    total = sum(file_range.size for file_range in ranges)
+    wanted = min(max(total // _FEW_TASKS, _SMALLEST_TASK), _USUAL_TASK)
+    number = total // min(max(total // _MANY_TASKS, wanted), _LARGEST_TASK)
+    number = max(number - number % 12 if number > 12 else number, 1)
     tasks: list[PrepareTask] = []
     waiting: list[FileRange] = []
-    size = 0
-    wanted = min(max(sum(file_range.size for file_range in ranges) // _TASKS, _SMALLEST_TASK), _LARGEST_TASK)
+    size, left = 0, total
     for file_range in ranges:
         waiting.append(file_range)
         size += file_range.size
-        if size >= wanted:
-            tasks.append(PrepareTask(f"tokens-{len(tasks):05d}", tuple(waiting)))
-            waiting, size = [], 0
-    if waiting:
-        tasks.append(PrepareTask(f"tokens-{len(tasks):05d}", tuple(waiting)))
-    return tasks
+        if size and size * (number - len(tasks)) >= left:
+            tasks.append(_task(len(tasks), waiting))
+            waiting, size, left = [], 0, left - size
+    return [*tasks, _task(len(tasks), waiting)] if waiting else tasks
+
+
+def _task(number: int, ranges: Sequence[FileRange]) -> PrepareTask:
+    return PrepareTask(f"tokens-{number:05d}", tuple(ranges))
 
 
 class StoreTokens(beam.DoFn):

@@ -32,7 +32,8 @@ class Preparer:
 
     def prepare_ranges(self, ranges: Iterable[FileRange]) -> Iterator[TokenizedDocument | Rejection]:
         """All documents of some files or parts of files, with progress."""
-        return self.prepare(item for part in ranges for item in self._read_range(part))
+        parts = ((read_range(part, self._corpora, self._storage), part.size) for part in ranges)
+        return self.prepare(report_reading(parts))
 
     def prepare(self, items: Iterable[Document | Rejection]) -> Iterator[TokenizedDocument | Rejection]:
         """Documents tokenized, those of no use as rejections; rejections as they are."""
@@ -49,9 +50,6 @@ class Preparer:
                 yield from self._tokenize(batch)
                 batch, characters = [], 0
         yield from self._tokenize(batch)
-
-    def _read_range(self, part: FileRange) -> Iterator[Document | Rejection]:
-        return report_reading(read_range(part, self._corpora, self._storage), part.size)
 
     def _split(self, document: Document) -> SplitDocument:
         split = split_lines if document.layout is Layout.SENTENCES else self._splitter.split

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 from mlm_data.records import Document, Rejection
@@ -27,17 +27,25 @@ def report(stage: Stage, count: int) -> None:
     _LOGGER.info("progress: %s %d", stage, count)
 
 
-def report_reading(documents: Iterator[Document | Rejection], size: int) -> Iterator[Document | Rejection]:
-    """Passes documents on and says how much of their file or range that was, its whole size by the end."""
-    unsaid, said = 0, 0
-    for document in documents:
-        yield document
-        unsaid += len(document.text) if isinstance(document, Document) else 0
-        if unsaid > _BYTES_BETWEEN_LINES:
-            step = min(unsaid, size - said)  # text may be longer than its compressed file
-            report(Stage.READ, step)
-            unsaid, said = 0, said + step
-    report(Stage.READ, size - said)
+def report_reading(parts: Iterable[tuple[Iterator[Document | Rejection], int]]) -> Iterator[Document | Rejection]:
+    """Passes documents on and says how much of the input that was.
+
+    Args:
+        parts: the documents of files or ranges of files, and how many bytes of those each is; all are said by the end.
+    """
+    unsaid = 0
+    for documents, size in parts:
+        left = size
+        for document in documents:
+            yield document
+            # Text may be longer than its compressed file.
+            step = min(len(document.text), left) if isinstance(document, Document) else 0
+            left, unsaid = left - step, unsaid + step
+            if unsaid > _BYTES_BETWEEN_LINES:
+                report(Stage.READ, unsaid)
+                unsaid = 0
+        unsaid += left
+    report(Stage.READ, unsaid)
 
 
 class ProgressHandler(logging.Handler):
