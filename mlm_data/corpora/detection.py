@@ -10,9 +10,10 @@ hard-wrapped, 94 % in the statutes.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 
 from mlm_data.corpora.decoding import decode, find_encoding
@@ -23,6 +24,7 @@ _WIDEST_WRAPPED = 160  # characters; lines of prose longer than this are whole p
 _FEWEST_LINES = 20
 _FEWEST_DOCUMENTS = 3
 _TERMINALS = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f", "\u0964", "\u061f", "\u06d4")
+_LINE_TERMINALS = (*_TERMINALS, ":", ";")
 _CLOSING_QUOTES = "\"'\u201d\u2019\u00bb)]\u300d\u300f"
 # A sentence that ends within the line. Four small letters before the full stop: most abbreviations have fewer.
 _SENTENCE_END_WITHIN = re.compile(
@@ -63,16 +65,16 @@ def format_by_content(head: bytes, encoding: str, *, complete: bool) -> str:
         raw_lines.pop()
     blocks = _blocks([line.strip() for line in raw_lines])
     lines = [line for block in blocks for line in block]
-    if not lines or _is_hard_wrapped(lines, blocks):
+    if not lines:
         return "text"
     several = sum(len(block) > 1 for block in blocks)
     if 4 * several >= 3 * len(blocks) and len(blocks) > 1:
-        if len(lines) >= _FEWEST_LINES and _share(map(_is_one_sentence, lines), lines) >= 0.9:
-            return "sentences"
+        if len(lines) >= _FEWEST_LINES and _nearly_all(map(_is_one_sentence, lines), 0.9, lines):
+            return "text" if _is_hard_wrapped(lines, blocks) else "sentences"
         if several >= _FEWEST_DOCUMENTS and _length_of_long_line(lines) > _WIDEST_WRAPPED:
             return "paragraphs"
     several_sentences = (len(line) >= 200 and bool(_SENTENCE_END_WITHIN.search(line)) for line in lines)
-    if len(blocks) == 1 and len(lines) >= _FEWEST_LINES and _share(several_sentences, lines) >= 0.95:
+    if len(blocks) == 1 and len(lines) >= _FEWEST_LINES and _nearly_all(several_sentences, 0.95, lines):
         return "lines"
     return "text"
 
@@ -91,8 +93,8 @@ def _blocks(lines: Sequence[str]) -> list[list[str]]:
 def _is_hard_wrapped(lines: Sequence[str], blocks: Sequence[Sequence[str]]) -> bool:
     """Whether lines are short, and sentences often go on in the next one (in novels, 6 line ends in 10 at least)."""
     line_ends = [(before, after) for block in blocks for before, after in pairwise(block)]
-    runs_on = (after[0].islower() and not before.endswith((*_TERMINALS, ":", ";")) for before, after in line_ends)
-    return _length_of_long_line(lines) <= _WIDEST_WRAPPED and _share(runs_on, line_ends) >= 0.35
+    runs_on = sum(after[0].islower() and not before.endswith(_LINE_TERMINALS) for before, after in line_ends)
+    return _length_of_long_line(lines) <= _WIDEST_WRAPPED and runs_on >= 0.35 * max(1, len(line_ends))
 
 
 def _is_one_sentence(line: str) -> bool:
@@ -104,5 +106,8 @@ def _length_of_long_line(lines: Sequence[str]) -> int:
     return sorted(map(len, lines))[len(lines) * 95 // 100]
 
 
-def _share(answers: Iterable[bool], of: Sequence[object]) -> float:
-    return sum(answers) / max(1, len(of))
+def _nearly_all(answers: Iterable[bool], share: float, of: Sequence[object]) -> bool:
+    """Whether at least such a share of the answers is yes; asks no further than it must."""
+    most = (1 - share) * len(of)
+    noes = (not answer for answer in answers)
+    return sum(1 for _ in islice(filter(None, noes), math.floor(most) + 1)) <= most
