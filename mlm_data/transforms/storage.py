@@ -44,8 +44,10 @@ class BeamStorage:
 
     def delete(self, path: str) -> None:
         """See `Storage`."""
-        if FileSystems.exists(path):
-            FileSystems.delete([path])
+        # Where there are no directories, as in object stores, only what has that prefix exists.
+        found = [path] if FileSystems.exists(path) else [file.path for file in self.match(f"{path}/**")]
+        if found:
+            FileSystems.delete(found)
 
     @staticmethod
     def _make_directory(path: str) -> None:
