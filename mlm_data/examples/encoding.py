@@ -148,7 +148,7 @@ def _bytes_beyond_one(values: NDArray[np.integer], longest: int) -> NDArray[np.i
     more_bytes = np.zeros(len(values), np.int32)
     for size in range(1, longest):
         needs_more = values >= 1 << 7 * size
-        more_bytes += np.add.reduce(needs_more.view(np.uint8), axis=1, dtype=np.int32)
+        more_bytes += np.add.reduce(needs_more.view(np.uint8), axis=1, dtype=np.uint16)
     return more_bytes
 
 
