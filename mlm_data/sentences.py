@@ -91,9 +91,11 @@ class SentenceSplitter:
             return self._by_unicode_rules(block)
         if len(pieces) > 1:
             _return_quotes(pieces)
+        # 65 words and the spaces between them are 129 characters; without spaces, 65 may be too many.
+        surely_short = 2 * _LONG_IN_WORDS if block.isascii() else _LONG_IN_WORDS
         sentences: list[str] = []
         for piece in map(str.strip, pieces):
-            if len(piece) > _LONG_IN_WORDS and _is_long(piece):
+            if len(piece) > surely_short and _is_long(piece):
                 sentences += self._by_unicode_rules(piece)
             elif piece:
                 sentences.append(piece)
@@ -178,8 +180,6 @@ def _warn_of_panic() -> None:
 
 
 def _is_long(sentence: str) -> bool:
-    if len(sentence) <= 2 * _LONG_IN_WORDS and sentence.isascii():
-        return False  # as most are: 65 words and the spaces between them are 129 characters
     words = sentence.count(" ") + 1
     return words > _LONG_IN_WORDS or len(sentence) > _LONG_MEAN_WORD * words
 
