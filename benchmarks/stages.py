@@ -77,7 +77,7 @@ def time_stages(text: BenchmarkText, dataset: DatasetSettings, directory: Path) 
     settings = Settings.from_flags(flags)
     vocabulary = Vocabulary.load(dataset.vocab_file, LocalStorage())
     watch = Stopwatch()
-    documents = list(_prepare(settings, vocabulary, watch))
+    documents = list(prepare(settings, vocabulary, watch))
     buckets = choose_buckets(len(documents), sum(len(document.ids) for document in documents))
     builder = _Builder(settings, vocabulary, buckets, watch)
 
@@ -90,7 +90,8 @@ def time_stages(text: BenchmarkText, dataset: DatasetSettings, directory: Path) 
     return {stage: watch.seconds[stage] for stage in STAGES}
 
 
-def _prepare(settings: Settings, vocabulary: Vocabulary, watch: Stopwatch) -> Iterator[TokenizedDocument]:
+def prepare(settings: Settings, vocabulary: Vocabulary, watch: Stopwatch) -> Iterator[TokenizedDocument]:
+    """Reads, cleans, splits and tokenizes the input."""
     splitter, tokenizer = SentenceSplitter(settings.sentences), WordpieceTokenizer(vocabulary, settings.wordpiece)
     for batch in _batches(watch.each("read", _read(settings.corpora))):
         with watch.time("clean"):

@@ -8,9 +8,9 @@ import numpy as np
 
 from mlm_data.config import NO_MASKING, MaskingSettings
 from mlm_data.masking.candidates import find_candidates, prediction_counts
-from mlm_data.masking.replacement import draw_fates, draw_random_tokens
+from mlm_data.masking.replacement import Replacements
 from mlm_data.masking.selection import select_tokens
-from mlm_data.masking.words import find_word_starts
+from mlm_data.masking.words import find_word_starts, find_words
 from mlm_data.objectives import NO_PARITY
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
@@ -59,25 +59,22 @@ def mask_tokens(
     """
     if settings.masking == NO_MASKING:
         ids = batch.input_word_ids
-        starts = find_word_starts(ids, find_candidates(ids, vocabulary), vocabulary)
+        starts = find_word_starts(find_words(ids, vocabulary))
         return dataclasses.replace(batch, input_word_starts=starts)
     slots = settings.max_predictions_per_seq
     if not slots:
         raise ValueError("max_predictions_per_seq is auto; expected a number, as in the masking section of Settings")
     chosen = select_tokens(batch, settings, vocabulary, rng)
-    used = np.arange(slots) < chosen.counts[:, None]
-    originals = np.where(used, np.take_along_axis(batch.input_word_ids, chosen.positions, axis=1), 0)
-    fates = draw_fates(originals.shape, chosen.begins, rng)
-    randoms = draw_random_tokens(originals.shape, vocabulary, parity, rng)
-    kept_or_random = np.where(fates < settings.mask_token_prob + settings.random_token_prob, randoms, originals)
-    replaced = np.where(fates < settings.mask_token_prob, np.int32(vocabulary.mask_id), kept_or_random)
-    hidden = batch.input_word_ids.copy()
-    rows = np.broadcast_to(np.arange(len(batch))[:, None], used.shape)
-    hidden[rows[used], chosen.positions[used]] = replaced[used]
+    ids, row_starts = batch.input_word_ids, np.arange(0, batch.input_word_ids.size, batch.input_word_ids.shape[1])
+    originals = ids.take(chosen.tokens)
+    hidden = ids.copy()
+    hidden.ravel()[chosen.tokens] = Replacements.of(settings, vocabulary, parity).draw(originals, chosen.begins, rng)
+    hidden[:, 0] = ids[:, 0]  # where slots point that are not used
+    positions = (chosen.tokens - row_starts[:, None]).astype(np.int32)
     return dataclasses.replace(
         batch,
         input_word_ids=hidden,
-        masked_lm_positions=chosen.positions,
-        masked_lm_ids=originals,
+        masked_lm_positions=positions,
+        masked_lm_ids=np.where(positions > 0, originals, 0),
         masked_lm_counts=chosen.counts,
     )

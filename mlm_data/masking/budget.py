@@ -14,61 +14,68 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.masking.order import Columns
+from mlm_data.masking.units import Numbers, column_mask
 from mlm_data.masking.words import Words
 
-# Enough for three rounds at a rate of 0.15, which is where 98 or 99 % of the budget are predicted; each costs time.
-_RUNS = 20
+# After three rounds 98 or 99 % of the budget are predicted. At a rate of 0.15 they are twenty runs; each costs time.
+_ROUNDS, _RUNS = 3, 20
 
 
 def choose_words(
-    order: Columns,
-    words: Words,
-    budgets: NDArray[np.int32],
-    slots: int,
-    rng: np.random.Generator,
-) -> tuple[Columns, NDArray[np.int32]]:
+    scores: Numbers, words: Words, budgets: NDArray[np.int32], rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Chooses whole words of so many tokens at most, and one word at least, from each row.
 
     Args:
-        order: columns of the candidates in random order, those of a word together, then of all other tokens, shape
-            [instances, L].
+        scores: of `draw_scores`, which put words into random order, shape [instances, L].
         words: of the batch; none has more pieces than its row's budget.
         budgets: most tokens to predict, int32, shape [instances].
-        slots: P, at least the largest budget.
         rng: draws the runs.
 
     Returns:
-        The columns of the chosen tokens, shape [instances, P], with anything in unused slots, and how many they are,
-        int32, shape [instances].
+        Which tokens are chosen, bool, shape [instances, L], and how many they are, int32, shape [instances].
     """
-    rows = np.arange(len(order))
-    totals = words.candidates.sum(axis=1, dtype=np.int32)
-    starts = _cut_into_runs(order, words, np.minimum(budgets, totals), totals)
-    rounds = np.floor(np.true_divide(starts[1:], totals, dtype=np.float32)).astype(np.int32)
-    shares = rounds / np.arange(1, len(starts), dtype=np.float32)[:, None]
-    last = (shares == shares.max(axis=0)).argmax(axis=0)
-    run = rng.integers(0, last + 1)
-    start, end = starts[run, rows], np.minimum(starts[run + 1, rows], rounds[last, rows] * totals)
-    places = (start % totals)[:, None] + np.arange(slots, dtype=np.int32)
-    np.subtract(places, totals[:, None], out=places, where=places >= totals[:, None])
-    places += (rows * order.shape[1]).astype(np.int32)[:, None]
-    return order.ravel().take(places), end - start
+    circle = scores.copy()
+    circle.ravel()[words.others] = np.iinfo(np.uint32).max
+    circle.sort(axis=1)
+    totals = words.totals.astype(np.uint32)
+    starts = _cut_into_runs(circle, words, np.minimum(budgets.astype(np.uint32), totals), totals)
+    start, end = _draw_runs(starts, totals, rng)
+    # What lies between two places of the circle has its score between theirs, beyond the highest score, too.
+    rows = np.arange(len(scores))
+    first, last = circle[rows, start % totals, None], circle[rows, (end - 1) % totals, None]
+    chosen: NDArray[np.bool_] = np.subtract(scores, first, out=circle) <= last - first
+    chosen &= words.candidates
+    return chosen, (end - start).astype(np.int32)
 
 
 def _cut_into_runs(
-    order: Columns, words: Words, budgets: NDArray[np.int32], totals: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """Where runs begin, in tokens from the beginning of the circle on, int32 [runs + 1, instances]; one round at least.
+    circle: Numbers, words: Words, budgets: NDArray[np.uint32], totals: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
+    """Where runs begin, in tokens from the beginning of the circle on, shape [runs + 1, instances]; one round at least.
 
     A run ends where the budget does, or where the word begins that has its end beyond it.
     """
-    columns, row_starts = order.ravel(), np.arange(0, order.size, order.shape[1], dtype=np.int32)
-    preceding = np.zeros(order.size, order.dtype)  # pieces of the same word
-    preceding[words.pieces] = words.pieces - words.heads
-    starts = [np.zeros(len(order), np.int32)]
+    mask = column_mask(circle.shape[1])
+    row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)
+    preceding = np.zeros(circle.size, np.uint32)
+    preceding[words.pieces] = words.preceding
+    starts = [np.zeros(len(circle), np.uint32)]
     while len(starts) <= _RUNS or (starts[-1] < totals).any():
         reach = starts[-1] + budgets
-        tokens = row_starts + columns.take(row_starts + reach % totals)
+        tokens = row_starts + (circle.take(row_starts + reach % totals) & mask)
         starts.append(reach - preceding.take(tokens))
     return np.array(starts)
+
+
+def _draw_runs(
+    starts: NDArray[np.uint32], totals: NDArray[np.uint32], rng: np.random.Generator
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Draws a run of each row out of the rounds that leave least; where it begins and ends, as `starts`."""
+    rounds = np.arange(1, _ROUNDS + 1)[:, None]
+    ends = totals * rounds.astype(np.uint32)
+    runs = np.add.reduce(starts[:, None] < ends, axis=0, dtype=np.uint16)
+    shares = np.where(starts[-1] >= ends, rounds / runs, 0)
+    best, rows = shares.argmax(axis=0), np.arange(len(totals))
+    run = (rng.random(len(totals)) * runs[best, rows]).astype(np.int64)
+    return starts[run, rows], np.minimum(starts[run + 1, rows], ends[best, rows])

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.chance import random_bits
 from mlm_data.config import MaskingSettings
 from mlm_data.masking.budget import choose_words
 from mlm_data.masking.candidates import find_candidates, prediction_counts
-from mlm_data.masking.order import Columns, order_columns, score_type
-from mlm_data.masking.units import draw_jumps, unit_sizes
-from mlm_data.masking.words import find_words
+from mlm_data.masking.tokens import choose_tokens
+from mlm_data.masking.units import Numbers, draw_scores, unit_sizes
+from mlm_data.masking.words import find_words, leave_out_long
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
 
@@ -23,13 +22,14 @@ class Selection:
     """Tokens to predict.
 
     Attributes:
-        positions: int32, shape [instances, P], ascending, then 0.
+        tokens: as indices into the flattened batch, int64, shape [instances, P], ascending in each row, then the row's
+            first token in slots that are not used.
         counts: how many of the P slots are used, int32, shape [instances].
         begins: which of them are hidden in a way of their own, bool, shape [instances, P]; the others in the same way
             as the token before. None: all.
     """
 
-    positions: NDArray[np.int32]
+    tokens: NDArray[np.int64]
     counts: NDArray[np.int32]
     begins: NDArray[np.bool_] | None = None
 
@@ -40,31 +40,26 @@ def select_tokens(
     """Chooses the tokens to predict; arguments as for `mask_tokens`."""
     ids, slots = batch.input_word_ids, settings.max_predictions_per_seq
     budgets = prediction_counts(batch.lengths, settings)
-    candidates, kind = find_candidates(ids, vocabulary), score_type(ids.shape[1])
     if settings.masking == "token":
-        scores = random_bits(ids.size, kind, rng).reshape(ids.shape)
-        counts = np.minimum(budgets, candidates.sum(axis=1, dtype=np.int32))
-        return Selection(_in_order(order_columns(scores, candidates, first=slots), counts), counts)
-    words = find_words(ids, candidates, budgets, vocabulary)
-    jumps = draw_jumps(words, unit_sizes(settings), kind, rng)
-    scores = np.cumsum(jumps, dtype=kind).reshape(ids.shape)
-    columns, counts = choose_words(order_columns(scores, words.candidates), words, budgets, slots, rng)
-    positions = _in_order(columns, counts)
-    begins = _find_begins(positions, jumps.reshape(ids.shape) != 0) if settings.masking == "span" else None
-    return Selection(positions, counts, begins)
+        chosen, counts = choose_tokens(find_candidates(ids, vocabulary), budgets, rng)
+        return Selection(_fill_slots(chosen, counts, slots), counts)
+    words = leave_out_long(find_words(ids, vocabulary), budgets)
+    scores = draw_scores(words, unit_sizes(settings), rng)
+    chosen, counts = choose_words(scores, words, budgets, rng)
+    tokens = _fill_slots(chosen, counts, slots)
+    return Selection(tokens, counts, _find_begins(tokens, scores) if settings.masking == "span" else None)
 
 
-def _in_order(columns: Columns, counts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """As many columns of each row as counted, ascending, then 0."""
-    used = np.arange(columns.shape[1]) < counts[:, None]
-    positions = np.where(used, columns, np.int32(np.iinfo(np.int32).max))
-    positions.sort(axis=1)
-    return np.where(used, positions, 0)
+def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int) -> NDArray[np.int64]:
+    """See `Selection.tokens`; as many tokens of each row are chosen as counted."""
+    row_starts = np.arange(0, chosen.size, chosen.shape[1])
+    tokens = np.repeat(row_starts[:, None], slots, axis=1)
+    tokens[np.arange(slots, dtype=np.int32) < counts[:, None]] = np.flatnonzero(chosen)
+    return tokens
 
 
-def _find_begins(positions: NDArray[np.int32], is_first: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which positions are the first of their unit, or the first that was chosen of it."""
-    begins = np.take_along_axis(is_first, positions, axis=1)
-    begins[:, 0] = True
-    begins[:, 1:] |= positions[:, 1:] != positions[:, :-1] + 1
+def _find_begins(tokens: NDArray[np.int64], scores: Numbers) -> NDArray[np.bool_]:
+    """Which tokens are the first of their unit, or the first that was chosen of it."""
+    begins = np.ones(tokens.shape, np.bool_)
+    begins[:, 1:] = np.diff(scores.take(tokens)) != 1  # from token to token in a unit, scores go up by one
     return begins

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from mlm_data.masking.words import Words
 SPAN_STOP_PROB = 0.2
 MAX_SPAN_SIZE = 10
 
-Jumps = NDArray[np.unsignedinteger[Any]]
-Chances = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.uint32]
+Chances: TypeAlias = NDArray[np.float64]
 
 
 def unit_sizes(settings: MaskingSettings) -> Chances:
@@ -31,39 +31,58 @@ def unit_sizes(settings: MaskingSettings) -> Chances:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def draw_jumps(words: Words, chances: Chances, kind: type[np.unsignedinteger[Any]], rng: np.random.Generator) -> Jumps:
-    """Lays units of random sizes over the words of a batch like tiles, and says by random numbers where one begins.
+def column_mask(width: int) -> np.uint32:
+    """The bits of a score that hold its column, in rows of this width; those above them are random."""
+    return np.uint32((1 << (width - 1).bit_length()) - 1)
+
+
+def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> Numbers:
+    """Lays units of random sizes over the words of a batch like tiles, and draws a number for each.
 
     The tiles lie end to end, so that every word is in one of them, and are cut at special tokens: no unit has words of
     two segments.
 
     Args:
         words: of the batch.
-        chances: of units of 1, 2, ... words.
-        kind: of the result.
+        chances: of units of 1, 2, ... words; taken to 16 bits.
         rng: decides sizes and numbers.
 
     Returns:
-        A random number, uniform over its type, at the first token of each unit and 0 at its other tokens, shape
-        [instances * L]. Their running sums are equal within a unit, and, since sums of uniform numbers that wrap around
-        are uniform again, random from unit to unit.
+        A score for each token, uint32, shape [instances, L]: its column in the bits of `column_mask`, and above them a
+        random number, the same for all tokens of a unit. So sorting a row shuffles its units, and of all else keeps
+        the order; no two scores of a row are equal.
     """
+    shape = words.candidates.shape
+    mask = column_mask(shape[1])
+    jumps = _draw_jumps(words, chances, rng)
+    # The lowest bits count columns: one up from token to token, from the last of a row to 0.
+    jumps &= ~mask
+    jumps += np.uint32(1)
+    jumps.reshape(shape)[1:, 0] += mask + np.uint32(1) - np.uint32(shape[1])
+    jumps[0] = 0
+    # Sums of uniform numbers that wrap around are uniform again, and so random from unit to unit.
+    return np.cumsum(jumps, out=jumps).reshape(shape)
+
+
+def _draw_jumps(words: Words, chances: Chances, rng: np.random.Generator) -> Numbers:
+    """Random numbers at the first token of each unit and at special tokens, 0 at all others, shape [instances * L]."""
     if len(chances) == 1:
-        jumps = random_bits(words.candidates.size, kind, rng)
+        jumps = random_bits(words.candidates.size, np.uint32, rng)
         jumps[words.pieces] = 0
         return jumps
-    candidates = words.candidates.ravel()
-    is_head = candidates.copy()
+    # A special token counts as a word here: it is cut out of its unit anyway.
+    is_head = np.ones(words.candidates.size, np.bool_)
     is_head[words.pieces] = False
-    heads = np.flatnonzero(is_head)
-    begins = heads.take(draw_cuts(len(heads), chances, rng))
-    jumps = np.zeros(len(candidates), kind)
-    jumps[begins] = random_bits(len(begins), kind, rng)
-    jumps[~candidates] = random_bits(len(candidates) - int(np.count_nonzero(candidates)), kind, rng)
+    of_heads = np.zeros(len(is_head) - len(words.pieces), np.uint32)
+    cuts, draws = draw_cuts(len(of_heads), chances, rng)
+    of_heads[cuts] = draws
+    jumps = np.zeros(len(is_head), np.uint32)
+    jumps[is_head] = of_heads
+    jumps[words.others] = random_bits(len(words.others), np.uint32, rng)
     return jumps
 
 
-def draw_cuts(words: int, chances: Chances, rng: np.random.Generator) -> NDArray[np.int64]:
+def draw_cuts(words: int, chances: Chances, rng: np.random.Generator) -> tuple[NDArray[np.int64], Numbers]:
     """Cuts so many words into units of random sizes.
 
     Args:
@@ -72,18 +91,22 @@ def draw_cuts(words: int, chances: Chances, rng: np.random.Generator) -> NDArray
         rng: draws the sizes.
 
     Returns:
-        The first word of each unit but the first, ascending, int64; the last unit takes what is left.
+        The first word of each unit but the first, ascending, int64; the last unit takes what is left. And for each a
+        uniform number, uint32: its lower half has decided the size of the unit before, its upper half nothing.
     """
     mean = float(chances @ np.arange(1, len(chances) + 1))
-    cuts = np.cumsum(_draw_sizes(int(1.05 * words / mean) + 128, chances, rng), dtype=np.int64)
+    draws = random_bits(int(1.05 * words / mean) + 128, np.uint32, rng)
+    cuts = np.cumsum(_sizes(draws.astype(np.uint16), chances), dtype=np.int64)
     while cuts[-1] < words:  # as good as never
-        cuts = np.concatenate([cuts, cuts[-1] + np.cumsum(_draw_sizes(128, chances, rng), dtype=np.int64)])
-    return cuts[: np.searchsorted(cuts, words)]
+        more = random_bits(128, np.uint32, rng)
+        draws = np.concatenate([draws, more])
+        cuts = np.concatenate([cuts, cuts[-1] + np.cumsum(_sizes(more.astype(np.uint16), chances), dtype=np.int64)])
+    inside = np.searchsorted(cuts, words)
+    return cuts[:inside], draws[:inside]
 
 
-def _draw_sizes(number: int, chances: Chances, rng: np.random.Generator) -> NDArray[np.int8]:
-    draws = random_bits(number, np.uint16, rng)
-    sizes = np.ones(number, np.int8)
+def _sizes(draws: NDArray[np.uint16], chances: Chances) -> NDArray[np.int8]:
+    sizes = np.ones(len(draws), np.int8)
     for bound in np.rint(np.cumsum(chances)[:-1] * (1 << 16)).astype(int).tolist():
         sizes += draws >= bound
     return sizes

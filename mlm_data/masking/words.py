@@ -9,74 +9,84 @@ from numpy.typing import NDArray
 
 from mlm_data.vocabulary import Vocabulary
 
+# What a token is to words, in a table by id.
+_HEAD, _PIECE, _SPECIAL = range(3)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """The words of a batch. Most have one piece, so only the others are listed; indices are into the flattened batch.
+    """The words of a batch. Most tokens are words of one piece, so that only the others are listed.
 
     Attributes:
         candidates: tokens of words that may be predicted, bool, shape [instances, L].
-        pieces: all tokens but the first of each word, int64, ascending, shape [pieces].
-        heads: for each of `pieces` the first token of its word, int64, shape [pieces].
+        others: all other tokens, as indices into the flattened batch, int64.
+        totals: how many candidates there are, int64, shape [instances].
+        pieces: candidates that are not the first token of their word, indices as `others`, int64, ascending.
+        preceding: for each of `pieces` how many tokens of its word come before it, int64.
     """
 
     candidates: NDArray[np.bool_]
+    others: NDArray[np.int64]
+    totals: NDArray[np.int64]
     pieces: NDArray[np.int64]
-    heads: NDArray[np.int64]
+    preceding: NDArray[np.int64]
 
 
-def find_words(
-    input_word_ids: NDArray[np.int32],
-    candidates: NDArray[np.bool_],
-    budgets: NDArray[np.int32],
-    vocabulary: Vocabulary,
-) -> Words:
+def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Words:
     """Cuts rows into words: a ## piece belongs to the word before it.
 
-    After a special token there is none before it: it begins a word of its own, the rest of one that was cut there. A
-    word of more pieces than its row's budget cannot be predicted whole and is no candidate; if a row has no other,
-    every piece counts as a word there, so that there is something to predict.
+    After a special token there is none before it: it begins a word of its own, the rest of one that was cut there.
 
     Args:
-        input_word_ids: shape [instances, L].
-        candidates: tokens that are neither special nor padding, bool, shape [instances, L].
-        budgets: most tokens to predict, shape [instances].
-        vocabulary: tells ## pieces.
+        input_word_ids: shape [instances, L], rows beginning with [CLS].
+        vocabulary: tells ## pieces and special tokens.
     """
-    pieces = np.flatnonzero(_join_pieces(input_word_ids, candidates, vocabulary))
+    table = vocabulary.is_continuation.astype(np.int8)
+    table[[vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]] = _SPECIAL
+    kinds = table.take(input_word_ids)
+    others, pieces = np.flatnonzero(kinds == _SPECIAL), np.flatnonzero(kinds == _PIECE)
+    pieces = pieces[kinds.take(pieces - 1) != _SPECIAL]
+    totals = kinds.shape[1] - np.bincount(others // kinds.shape[1], minlength=len(kinds))
+    return Words(kinds != _SPECIAL, others, totals, pieces, _count_preceding(pieces))
+
+
+def find_word_starts(words: Words) -> NDArray[np.bool_]:
+    """Which candidates are the first token of their word, bool, shape [instances, L]."""
+    starts = words.candidates.copy()
+    starts.ravel()[words.pieces] = False
+    return starts
+
+
+def _count_preceding(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
     is_second = np.ones(len(pieces), np.bool_)
     is_second[1:] = np.diff(pieces) > 1
-    heads = np.maximum.accumulate(np.where(is_second, pieces - 1, 0))
-    words = Words(candidates, pieces, heads)
-    too_long = pieces - heads >= budgets[pieces // candidates.shape[1]]
-    return _leave_out(words, heads[too_long]) if too_long.any() else words
+    return pieces - np.maximum.accumulate(np.where(is_second, pieces - 1, 0))
 
 
-def find_word_starts(
-    input_word_ids: NDArray[np.int32], candidates: NDArray[np.bool_], vocabulary: Vocabulary
-) -> NDArray[np.bool_]:
-    """Where the words of `find_words` begin, bool, shape [instances, L]; arguments as there, whatever the budget."""
-    return candidates & ~_join_pieces(input_word_ids, candidates, vocabulary)
+def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
+    """Takes words of more pieces than their row's budget from the candidates: they cannot be predicted whole.
 
+    If a row has no other, every piece counts as a word there, so that there is something to predict.
 
-def _join_pieces(
-    input_word_ids: NDArray[np.int32], candidates: NDArray[np.bool_], vocabulary: Vocabulary
-) -> NDArray[np.bool_]:
-    """Which tokens belong to the word before them, bool, shape [instances, L]."""
-    joined = vocabulary.is_continuation.take(input_word_ids)
-    joined[:, 1:] &= candidates[:, :-1]  # rows begin with [CLS], which is no piece
-    return joined
-
-
-def _leave_out(words: Words, heads: NDArray[np.int64]) -> Words:
-    """Takes the words with these heads from the candidates; in rows that lose all of them, pieces become words."""
-    left_out = np.zeros(words.candidates.size, np.bool_)
-    left_out[heads] = True
-    left_out[words.pieces] = left_out[words.heads]
-    candidates = words.candidates & ~left_out.reshape(words.candidates.shape)
-    width = candidates.shape[1]
-    rows = np.unique(heads // width)
-    cut = rows[candidates[rows].sum(axis=1) == 0]
-    candidates[cut] = words.candidates[cut]
-    kept = ~np.isin(words.pieces // width, cut)
-    return Words(candidates, words.pieces[kept], words.heads[kept])
+    Args:
+        words: of `find_words`.
+        budgets: most tokens to predict, shape [instances].
+    """
+    width = words.candidates.shape[1]
+    is_too_long = words.preceding >= budgets[words.pieces // width]
+    if not is_too_long.any():
+        return words
+    heads = words.pieces - words.preceding
+    long_heads = np.unique(heads[is_too_long])
+    is_long = np.isin(heads, long_heads)
+    left_out = np.concatenate([long_heads, words.pieces[is_long]])
+    totals = words.totals - np.bincount(left_out // width, minlength=len(words.totals))
+    cut = (totals == 0) & (words.totals > 0)
+    totals[cut] = words.totals[cut]
+    left_out = left_out[~cut[left_out // width]]
+    candidates = words.candidates.copy()
+    candidates.ravel()[left_out] = False
+    kept = ~is_long & ~cut[words.pieces // width]
+    return Words(
+        candidates, np.concatenate([words.others, left_out]), totals, words.pieces[kept], words.preceding[kept]
+    )
