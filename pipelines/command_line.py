@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import gc
 import inspect
 import sys
 import tomllib
@@ -127,6 +128,7 @@ def run_program(main: Callable[[Sequence[str]], int]) -> NoReturn:
     except BrokenPipeError:  # the reader of our output, say `head`, has had enough
         sys.stderr.close()
         status = DONE
+    gc.freeze()  # what is left goes with the process: to search it for garbage at the end takes a quarter of a second
     raise SystemExit(status)
 
 

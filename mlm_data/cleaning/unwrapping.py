@@ -183,7 +183,10 @@ def _next_to_mark(ends: _LineEnds, places: NDArray[np.intp]) -> NDArray[np.bool_
 
 def _before_deeper_indent(ends: _LineEnds, raw_lines: list[str], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which line ends stand before a line that is indented deeper, unless that line hangs from an item of a list."""
-    indents = np.fromiter([len(line) - len(line.lstrip()) for line in raw_lines], np.int64, len(raw_lines))
+    indents = np.zeros(len(raw_lines), np.int64)
+    for number in [number for number, line in enumerate(raw_lines) if line[:1].isspace()]:  # most are not
+        line = raw_lines[number]
+        indents[number] = len(line) - len(line.lstrip())
     deeper = (indents[1:] > indents[:-1])[inside]
     for place in np.flatnonzero(deeper).tolist():
         line = ends.before[place]
