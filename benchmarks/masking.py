@@ -70,8 +70,7 @@ def make_batches(corpus: TokenizedCorpus, vocabulary: Vocabulary, length: int, l
     )
     starts = range(0, len(pairs), _INSTANCES_PER_BATCH)[:limit]
     return [
-        gather_instances(pairs.take(slice(start, start + _INSTANCES_PER_BATCH)), vocabulary, length)
-        for start in starts
+        gather_instances(pairs.take(slice(start, start + _INSTANCES_PER_BATCH)), vocabulary, length) for start in starts
     ]
 
 
