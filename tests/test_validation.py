@@ -6,13 +6,15 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
-from mlm_data.shards import ShardError, write_shard
+from mlm_data.records import InstanceBatch
+from mlm_data.shards import ShardError, shard_name, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
 from tests.datasets import (
@@ -171,6 +173,59 @@ def test_records_without_predictions_are_checked_for_the_rest(dataset):
     found = check(dataset)
     assert violated(found) == {"word starts"}
     assert detail(found, "word starts") == f"first: {dataset.names[3]}:5"
+
+
+def pad_less(batch: InstanceBatch, rows: np.ndarray, length: int, slots: int) -> InstanceBatch:
+    """Some instances, none longer than so many tokens, padded to these."""
+    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    values = {name: value[rows] for name, value in values.items() if value is not None}
+    values["input_word_ids"] = values["input_word_ids"][:, :length]
+    for name in ("masked_lm_positions", "masked_lm_ids"):
+        values[name] = values[name][:, :slots]
+    return InstanceBatch(**values)
+
+
+def write_by_length(dataset: Dataset, short: Callable[[InstanceBatch], np.ndarray]) -> None:
+    """Writes each shard as two, of 32 and 64 tokens an instance."""
+    written, slots_by_length = [], {32: 5, 64: 10}
+    for name in dataset.names:
+        (dataset.directory / name).unlink()
+    for length, slots in slots_by_length.items():
+        for number, batch in enumerate(dataset.batches):
+            rows = short(batch) if length == 32 else ~short(batch)
+            name = shard_name("train", number, len(dataset.batches), seq_length=length)
+            records = encode_batch(pad_less(batch, np.flatnonzero(rows), length, slots))
+            shard = write_shard(STORAGE, str(dataset.directory), name, [records])
+            written.append(dataclasses.replace(shard, seq_length=length))
+    buckets = {str(length): slots for length, slots in slots_by_length.items()}
+    dataset.write_manifest(written, sequence_buckets=buckets)
+
+
+def test_shards_of_several_lengths_are_judged_together(dataset):
+    write_by_length(dataset, lambda batch: batch.lengths <= 32)
+    found = check(dataset, tokens_dir=str(dataset.tokens_dir))
+    assert violated(found) == set(), found.summary()
+    assert set(not_made(found)) == {"statistics", "documents", "whole words", "word starts"}
+    assert "shard lengths" in {one.name for one in found.checks}
+
+
+def test_a_record_in_a_shard_of_the_wrong_length_is_caught(dataset):
+    write_by_length(dataset, lambda batch: batch.lengths <= 30)
+    found = check(dataset)
+    assert violated(found) == {"shard lengths"}
+    assert detail(found, "shard lengths").startswith("first: train-seq64-0000")
+
+
+def test_the_biases_of_others_are_no_violation_where_they_are_asked_for(dataset):
+    columns = dataset.columns(3)
+    columns["next_sentence_labels"][:] = 1
+    spoilt = {3: join_records(encode_columns(columns))}
+    dataset.write(spoilt)
+    assert violated(check(dataset)) == {"label share", "label share by shard"}
+    dataset.write(spoilt, parity="bert")
+    found = check(dataset, tokens_dir=str(dataset.tokens_dir))
+    assert found.is_sound
+    assert {"random tokens", "label share", "label 1 is true", "surface probe"} <= set(not_made(found))
 
 
 def test_without_a_record_there_is_nothing_to_verify(tmp_path):

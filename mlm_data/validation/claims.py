@@ -24,6 +24,14 @@ class BucketPlace(NamedTuple):
     buckets: int
 
 
+class ShardPlace(NamedTuple):
+    """Where a shard belongs: the bucket it was made from, its number among the shards of its length, that length."""
+
+    bucket: BucketPlace
+    number: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """A dataset by its own words; None is what nobody says.
@@ -38,7 +46,8 @@ class Claims:
         statistics: the content of its `statistics.json`.
         tokens: fingerprint of the token store it was made from.
         validation_fraction: share of the documents in validation shards.
-        buckets: by name of the shard, the bucket it was made from.
+        places: by name of the shard.
+        slots_by_length: values of the masked_lm features by each length that records have, ascending.
     """
 
     directory: str
@@ -50,7 +59,8 @@ class Claims:
     statistics: Mapping[str, Any] | None = None
     tokens: str | None = None
     validation_fraction: float | None = None
-    buckets: Mapping[str, BucketPlace] = field(default_factory=dict)
+    places: Mapping[str, ShardPlace] = field(default_factory=dict)
+    slots_by_length: Mapping[int, int] = field(default_factory=dict)
 
 
 def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> Claims:
@@ -72,7 +82,8 @@ def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> 
         statistics=statistics if {"documents", "instances"} <= statistics.keys() else None,
         tokens=_name_tokens(config, manifest),
         validation_fraction=settings.get("validation_fraction"),
-        buckets=_place_shards(manifest),
+        places=_place_shards(manifest),
+        slots_by_length=manifest.slots_by_length,
         **{name: share for name, share in said.items() if share is not None},
     )
 
@@ -80,12 +91,16 @@ def read_claims(storage: Storage, directory: str, manifest: Manifest | None) -> 
 _SHARES = ("masked_lm_prob", "mask_token_prob", "random_token_prob")
 
 
-def _place_shards(manifest: Manifest) -> dict[str, BucketPlace]:
-    """The buckets of all shards: pass p of bucket b is shard p * buckets + b."""
-    places: dict[str, BucketPlace] = {}
+def _place_shards(manifest: Manifest) -> dict[str, ShardPlace]:
+    """The places of all shards; pass p of bucket b is shard p * buckets + b of its length."""
+    places: dict[str, ShardPlace] = {}
     for split, shards in manifest.shards.items():
-        buckets = max(1, len(shards) // (manifest.dupe_factor if split == TRAIN else 1))
-        places |= {shard.name: BucketPlace(split, number % buckets, buckets) for number, shard in enumerate(shards)}
+        passes = manifest.dupe_factor if split == TRAIN else 1
+        for length in manifest.slots_by_length:
+            names = [shard.name for shard in shards if (shard.seq_length or manifest.max_seq_length) == length]
+            buckets = max(1, len(names) // passes)
+            for number, name in enumerate(names):
+                places[name] = ShardPlace(BucketPlace(split, number % buckets, buckets), number, length)
     return places
 
 

@@ -22,6 +22,7 @@ from mlm_data.validation.schema import Schema, kind_of
 from mlm_data.validation.tally import Tally
 
 FEATURES = Rule("features", "all records have the same features, with the same types and numbers of values")
+FITTING = Rule("shard lengths", "each record is in a shard of the shortest length that holds it")
 REPEATS = Rule("repeated records", "no record of 64 tokens or more occurs twice in a shard, masks and all")
 
 # A shorter one may be drawn twice: a text that occurs often, with the same of its few possible masks.
@@ -75,7 +76,8 @@ class Examiner:
 
     Attributes:
         storage: where shards lie.
-        schema: of the dataset.
+        schema: of the dataset; where its records have several lengths, of the longest.
+        slots_by_length: values of the masked_lm features by each of several lengths.
         vocabulary: of the dataset; None where none is known.
         checks: rules for every record.
         text_share: see `sample_texts`; 0: none.
@@ -84,20 +86,24 @@ class Examiner:
 
     storage: Storage
     schema: Schema
+    slots_by_length: Mapping[int, int]
     vocabulary: Traits | None
     checks: tuple[RecordCheck, ...]
     text_share: float = 0.0
     pairs_step: int = 0
 
-    def examine(self, path: str, number: int, text: BucketText | None = None) -> tuple[ShardReport, Tally]:
+    def examine(
+        self, path: str, number: int, length: int | None = None, text: BucketText | None = None
+    ) -> tuple[ShardReport, Tally]:
         """Reads a shard, and counts its records that break no structural rule.
 
         Args:
             path: of the shard.
             number: of the shard among all that are examined.
+            length: of its records, where there are several.
             text: the documents it was made from, if they are known.
         """
-        reader, findings = ShardReader(self.storage, path), _Findings(self, text)
+        reader, findings = ShardReader(self.storage, path), _Findings(self, length or self.schema.width, text)
         found, damage = None, ""
         try:
             for batch in reader.batches():
@@ -115,8 +121,10 @@ class Examiner:
 class _Findings:
     """What was found in a shard so far."""
 
-    def __init__(self, examiner: Examiner, text: BucketText | None) -> None:
+    def __init__(self, examiner: Examiner, length: int, text: BucketText | None) -> None:
         self._examiner, self._text = examiner, text
+        self._schema = examiner.schema.of_length(length, examiner.slots_by_length.get(length, examiner.schema.slots))
+        self._next_length = max((other for other in examiner.slots_by_length if other < length), default=0)
         self.tally = examiner.no_records()
         self._records, self._content = 0, 0
         self._breaches: dict[str, Breach] = {}
@@ -132,10 +140,11 @@ class _Findings:
         self._records += len(batch.starts)
         self._note(FEATURES.name, places[list(decoded.failures)])
         for group in decoded.groups:
-            if kind_of(group.columns) != examiner.schema.kind:
+            if kind_of(group.columns) != self._schema.kind:
                 self._note(FEATURES.name, places[group.rows])
                 continue
-            records = Instances(examiner.schema.columns(group.columns), examiner.vocabulary)
+            records = Instances(self._schema.columns(group.columns), examiner.vocabulary)
+            records = records.widened(examiner.schema.width, examiner.schema.slots)
             hashes = _hash(records, batch.checksums[group.rows])
             self._content += int(hashes.sum())
             is_long = records.lengths >= _TOKENS_OF_UNIQUE
@@ -149,6 +158,7 @@ class _Findings:
             self._note(check.name, places[found])
             if check.is_structural:
                 broken |= found
+        self._note(FITTING.name, places[~broken & (records.lengths <= self._next_length)])
         if broken.any():
             records, places = records.take(~broken), places[~broken]
         if self._text:

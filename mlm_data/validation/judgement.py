@@ -8,16 +8,17 @@ from functools import cached_property, reduce
 from operator import add
 
 from mlm_data.manifest import MANIFEST
+from mlm_data.objectives import NO_PARITY
 from mlm_data.storage import Storage
 from mlm_data.validation import file_checks, statistical_checks
 from mlm_data.validation.checks import Check, Rule, Verdict
 from mlm_data.validation.claims import Claims
 from mlm_data.validation.corpus_checks import COVERAGE, LABELS_TRUE, Coverage
-from mlm_data.validation.examination import FEATURES, REPEATS, Breach, ShardReport
+from mlm_data.validation.examination import FEATURES, FITTING, REPEATS, Breach, ShardReport
 from mlm_data.validation.overlap import OVERLAP, check_overlap
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probe import SURFACE, check_surface
-from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RECORD_CHECKS
+from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RANDOM_CHECK, RECORD_CHECKS
 from mlm_data.validation.schema import Schema, kind_of_manifest
 from mlm_data.validation.statistical_checks import (
     LABEL_SHARE,
@@ -83,6 +84,12 @@ class Evidence:
         return "whole_word" if is_whole else "token"
 
     @property
+    def parity(self) -> str:
+        """Why pairs need not be as ours are; empty if they must."""
+        parity = self.claims.manifest.parity if self.claims.manifest else NO_PARITY
+        return "" if parity == NO_PARITY else f"--parity {parity} reproduces somebody else's data, this bias included"
+
+    @property
     def is_whole(self) -> bool:
         """Whether all records of all shards of the dataset were counted."""
         manifest = self.claims.manifest
@@ -111,10 +118,13 @@ def _judge_files(evidence: Evidence) -> Iterator[Check]:
 
 def _judge_records(evidence: Evidence) -> Iterator[Check]:
     yield _judge_features(evidence)
+    if len(evidence.claims.slots_by_length) > 1:
+        yield _judge_breach(evidence, FITTING)
     without_masks = "without masks, two records are equal where a text is"
     yield _judge_breach(evidence, REPEATS) if evidence.schema.slots else REPEATS.not_made(without_masks)
     for check in RECORD_CHECKS:
         reason = check.why_not(evidence.schema, evidence.claims.masking, has_vocabulary=evidence.vocabulary is not None)
+        reason = reason or (evidence.parity if check.name == RANDOM_CHECK else "")
         yield check.not_made(reason) if reason else _judge_breach(evidence, check)
 
 
@@ -154,13 +164,9 @@ def _judge_breach(evidence: Evidence, rule: Rule) -> Check:
 
 def _judge_documents(evidence: Evidence) -> Iterator[Check]:
     """What can be said of the documents the dataset was made from."""
-    for rule in LABELS_TRUE:
-        if not evidence.schema.has_labels:
-            yield rule.not_made(NO_LABELS)
-        elif evidence.coverage is None:
-            yield rule.not_made(_NO_TOKENS)
-        else:
-            yield _judge_breach(evidence, rule)
+    reason = "" if evidence.schema.has_labels else NO_LABELS
+    reason = reason or evidence.parity or ("" if evidence.coverage else _NO_TOKENS)
+    yield from (rule.not_made(reason) if reason else _judge_breach(evidence, rule) for rule in LABELS_TRUE)
     yield file_checks.check_document_counts(evidence.storage, evidence.claims)
     yield _judge_coverage(evidence)
 
@@ -187,7 +193,8 @@ def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
     if reason:
         yield NUMBER.not_made(reason)
     else:
-        yield statistical_checks.check_counts(tally, evidence.names, claims.masked_lm_prob, masking)
+        slots = claims.slots_by_length or {evidence.schema.width: evidence.schema.slots}
+        yield statistical_checks.check_counts(tally, evidence.names, slots, claims.masked_lm_prob, masking)
     reason = reason or ("" if vocabulary else NO_VOCABULARY)
     if reason or vocabulary is None:
         rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_SIZES, OVERLAP)
@@ -205,14 +212,13 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
     """What next sentence prediction promises of all records together."""
     tally, manifest = evidence.tally, evidence.claims.manifest
     reason = "" if evidence.schema.has_labels else NO_LABELS
-    reason = reason or ("" if tally.records else _NO_RECORDS)
+    reason = reason or ("" if tally.records else _NO_RECORDS) or evidence.parity
     if reason:
-        yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD))
+        yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD, LABELS_BY_LENGTH))
     else:
         yield statistical_checks.check_label_share(tally)
-        by_shard = statistical_checks.check_exact_halves if manifest else statistical_checks.check_labels_by_shard
-        yield by_shard(evidence.reports, evidence.names)
-    yield LABELS_BY_LENGTH.not_made(reason) if reason else statistical_checks.check_labels_by_length(tally)
+        yield _judge_shares_by_shard(evidence)
+        yield statistical_checks.check_labels_by_length(tally)
     if manifest and manifest.objective == "sop":
         reason = reason or "which segment came first in the text may show in each by itself (--objective sop)"
     if reason:
@@ -220,3 +226,12 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
         return
     yield from statistical_checks.check_labels_by_segments(tally)
     yield check_surface([sample for report in evidence.reports for sample in report.pairs])
+
+
+def _judge_shares_by_shard(evidence: Evidence) -> Check:
+    """Ours have exact halves; a shard that the manifest does not name counts for itself."""
+    reports, names, places = evidence.reports, evidence.names, evidence.claims.places
+    if not places:
+        return statistical_checks.check_labels_by_shard(reports, names)
+    made = [(places[name].bucket.split, places[name].number) if name in places else name for name in names]
+    return statistical_checks.check_exact_halves(reports, names, made)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
-from mlm_data.examples import BERT_FEATURES, RecordError, Width, features_of
+from mlm_data.examples import BERT_FEATURES, FEATURES, RecordError, Width, features_of
 from mlm_data.manifest import Manifest
 
 LABELS, WORD_STARTS = "next_sentence_labels", "input_word_starts"
@@ -77,6 +78,13 @@ class Schema:
             has_labels=sizes[Width.ONE] == 1,
             has_word_starts=(WORD_STARTS, "int64", sizes[Width.SEQUENCE]) in kind_of(values),
         )
+
+    def of_length(self, width: int, slots: int) -> Schema:
+        """The schema of records with the same features of another length."""
+        sizes = {Width.SEQUENCE: width, Width.PREDICTIONS: slots}
+        widths = {feature.name(self.feature_names): feature.width for feature in FEATURES}
+        kind = tuple((name, dtype, sizes.get(widths.get(name, Width.ONE), size)) for name, dtype, size in self.kind)
+        return dataclasses.replace(self, kind=kind, width=width, slots=slots)
 
     def columns(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The features of interest by v2 name."""

@@ -6,7 +6,7 @@ calls sound data unsound once in a million.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,22 +34,27 @@ _SLICES = 16
 _TOKENS_PER_CELL = 25  # below, the law of chi-square is too far from the truth in its tail
 
 
-def check_counts(tally: Tally, names: Sequence[str], prob: float | None, masking: str) -> Check:
+def check_counts(
+    tally: Tally, names: Sequence[str], slots_by_length: Mapping[int, int], prob: float | None, masking: str
+) -> Check:
     """Whether as many tokens are predicted as an instance's length asks for.
 
     Args:
         tally: of all records.
         names: of the shards.
+        slots_by_length: P by each length that records are padded to, ascending.
         prob: `masked_lm_prob`; None: the one that explains most records.
         masking: see `MaskingSettings`; where words stay whole, some of the number may be left.
     """
     counts, lengths = tally.counts, np.arange(len(tally.counts))
-    found = prob or max(_PROBS, key=lambda one: int(counts[lengths, _wanted(counts, one)].sum()))
-    predictions, wanted = np.arange(counts.shape[1]), _wanted(counts, found)[:, None]
+    slots = np.array([*slots_by_length.values()])[np.searchsorted([*slots_by_length], lengths)]
+    found = prob or max(_PROBS, key=lambda one: int(counts[lengths, _wanted(slots, one)].sum()))
+    predictions, wanted = np.arange(counts.shape[1]), _wanted(slots, found)[:, None]
     exactly = is_exact(masking)
     is_wrong = (predictions != wanted if exactly else (predictions > wanted) | (predictions == 0)) & (counts > 0)
     wrong = int(counts[is_wrong].sum())
-    formula = f"min({counts.shape[1] - 1}, max(1, round({found:g} n)))"
+    most = str(slots[-1]) if len(slots_by_length) == 1 else "P"
+    formula = f"min({most}, max(1, round({found:g} n)))"
     first = f"first: {describe_place(int(tally.first_places[is_wrong].min()), names)}" if wrong else ""
     return NUMBER.decided(
         is_sound=not wrong,
@@ -63,9 +68,14 @@ def check_counts(tally: Tally, names: Sequence[str], prob: float | None, masking
 _PROBS = sorted((number / 200 for number in range(1, 101)), key=lambda prob: abs(prob - 0.15))
 
 
-def _wanted(counts: Counts, prob: float) -> Counts:
-    """How many predictions each length asks for, halves rounded to even as Python does, [L + 1]."""
-    wanted: Counts = np.clip(np.rint(prob * np.arange(len(counts))), 1, counts.shape[1] - 1).astype(np.int64)
+def _wanted(slots: Counts, prob: float) -> Counts:
+    """How many predictions each length asks for, halves rounded to even as Python does, [L + 1].
+
+    Args:
+        slots: P, by length.
+        prob: share of the tokens to predict.
+    """
+    wanted: Counts = np.clip(np.rint(prob * np.arange(len(slots))), 1, slots).astype(np.int64)
     return wanted
 
 
@@ -156,23 +166,33 @@ def check_label_share(tally: Tally) -> Check:
 def check_labels_by_shard(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
     """Whether half of the pairs of each shard have label 1, as far as chance allows."""
     p_values = [binomial_p_value(report.labels[1], sum(report.labels), 0.5) for report in reports]
-    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(reports, names, p_values), expected="half")
+    worst = int(np.argmin(p_values))
+    return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(reports[worst].labels, names[worst]), expected="half")
 
 
-def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str]) -> Check:
-    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number."""
-    surplus = [max(0, abs(report.labels[1] - report.labels[0]) - 1 - report.uncounted) for report in reports]
+def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str], passes: Sequence[object]) -> Check:
+    """Whether just half of the pairs of each bucket and pass have label 1, one more or one less of an odd number.
+
+    Args:
+        reports: of the shards.
+        names: of the shards.
+        passes: of each shard, what those share that were made together; they are shards of several lengths.
+    """
+    totals: dict[object, NDArray[np.int64]] = {}
+    for made, report in zip(passes, reports, strict=True):
+        totals[made] = totals.get(made, 0) + np.array([*report.labels, report.uncounted])
+    surplus = [max(0, abs(int(ones - zeros)) - 1 - int(rest)) for zeros, ones, rest in map(totals.__getitem__, passes)]
+    worst = int(np.argmax(surplus))
+    of_all = " and those of other lengths" if len(totals) < len(passes) else ""
     return LABELS_BY_SHARD.decided(
         is_sound=not any(surplus),
-        observed=_tell_labels(reports, names, [-one for one in surplus]),
+        observed=_tell_labels(totals[passes[worst]].tolist(), names[worst]) + of_all,
         expected="half, one more or one less",
     )
 
 
-def _tell_labels(reports: Sequence[ShardReport], names: Sequence[str], order: Sequence[float]) -> str:
-    """The labels of the shard that comes first in an order."""
-    first = int(np.argmin(order))
-    return f"{reports[first].labels[1]:,} of {sum(reports[first].labels):,} in {names[first]}"
+def _tell_labels(labels: Sequence[int], name: str) -> str:
+    return f"{labels[1]:,} of {labels[0] + labels[1]:,} in {name}"
 
 
 def check_labels_by_length(tally: Tally) -> Check:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from mlm_data.examples import decode_example
 from mlm_data.inspection.sources import RequestError, Shard, find_shards
-from mlm_data.manifest import Manifest
 from mlm_data.shards import ShardError, read_records
 from mlm_data.storage import Storage
 from mlm_data.validation.checks import Verification
@@ -66,10 +65,9 @@ def verify(
     shards = find_shards(storage, paths, vocab_file)
     vocabulary = shards[0].vocabulary
     manifest = next((shard.manifest for shard in shards if shard.manifest), None)
-    _require_one_length(manifest)
     claims = read_claims(storage, _common_directory(shards), manifest)
     tokens = _open_tokens(storage, tokens_dir, claims, vocabulary) if tokens_dir else None
-    schema = _read_schema(storage, shards)
+    schema = _read_schema(storage, shards, claims.slots_by_length)
     size = sum(file.size for shard in shards for file in storage.match(shard.path))
     examiner = _make_examiner(storage, shards, claims, schema, size)
     groups = _group(shards, claims, by_bucket=tokens is not None)
@@ -88,20 +86,20 @@ def verify(
     return Verification(len(shards), evidence.records, tuple(judge(evidence)))
 
 
-def _require_one_length(manifest: Manifest | None) -> None:
-    if manifest and manifest.sequence_buckets:
-        lengths = " ".join(map(str, manifest.slots_by_length))
-        raise RequestError(
-            f"the dataset has shards of several lengths ({lengths}), which --verify cannot judge together yet; "
-            f"expected one length: make it without --sequence_buckets to have it verified"
-        )
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A shard to examine: its number, its path, and the length of its records where there are several."""
+
+    number: int
+    path: str
+    length: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Shards to examine one after another: their numbers and paths, and the bucket all of them were made from."""
+    """Shards to examine one after another, and the bucket all of them were made from."""
 
-    shards: tuple[tuple[int, str], ...]
+    shards: tuple[_Member, ...]
     bucket: BucketPlace | None
 
     @property
@@ -125,8 +123,8 @@ def _examine_group(examiner: Examiner, tokens: Tokens | None, group: _Group) -> 
         documents = tokens.documents(group.bucket)
         text = BucketText(documents, examiner.schema.width, is_swapped=tokens.is_swapped)
     reports, tally = {}, examiner.no_records()
-    for number, path in group.shards:
-        reports[number], counted = examiner.examine(path, number, text)
+    for shard in group.shards:
+        reports[shard.number], counted = examiner.examine(shard.path, shard.number, shard.length, text)
         tally += counted
     return _Examined(reports, {group.split: tally}, text.coverage() if text else Coverage())
 
@@ -149,9 +147,10 @@ def _map(examine: Callable[[_Group], _Examined], groups: Sequence[_Group], proce
     if processes <= 1:
         yield from map(examine, groups)
         return
-    # Not by forking, which is not safe where threads are about.
+    # Not by forking this process, which is not safe where threads are about, but one that has imported all this.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(processes, context) as pool:
         yield from pool.map(examine, groups)
 
@@ -164,13 +163,14 @@ def _common_directory(shards: Sequence[Shard]) -> str:
     return directories[0]
 
 
-def _read_schema(storage: Storage, shards: Sequence[Shard]) -> Schema:
-    """The features of the first record that can be read."""
+def _read_schema(storage: Storage, shards: Sequence[Shard], slots_by_length: Mapping[int, int]) -> Schema:
+    """The features of the first record that can be read; of several lengths, as the longest has them."""
     damage = ""
     for shard in shards:
         try:
             for record in read_records(storage, shard.path):
-                return Schema.of(decode_example(record))
+                schema = Schema.of(decode_example(record))
+                return schema.of_length(*max(slots_by_length.items())) if len(slots_by_length) > 1 else schema
         except (ShardError, OSError) as error:
             damage = damage or f"; the first problem: {error}"
     raise ShardError(f"got {len(shards)} files without a record that can be read{damage}")
@@ -198,6 +198,7 @@ def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, sc
     return Examiner(
         storage,
         schema,
+        claims.slots_by_length if len(claims.slots_by_length) > 1 else {},
         Traits.of(vocabulary) if vocabulary else None,
         checks,
         text_share=min(1.0, _SAMPLED_TOKENS / tokens) if can_sample else 0.0,
@@ -207,10 +208,10 @@ def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, sc
 
 def _group(shards: Sequence[Shard], claims: Claims, *, by_bucket: bool) -> list[_Group]:
     """Each shard by itself, or with the others of its bucket, so that its documents are read once."""
-    numbered = [((number, shard.path), claims.buckets.get(shard.name)) for number, shard in enumerate(shards)]
-    if not by_bucket:
-        return [_Group((shard,), bucket) for shard, bucket in numbered]
-    groups: dict[BucketPlace | None, list[tuple[int, str]]] = {}
-    for shard, bucket in numbered:
-        groups.setdefault(bucket, []).append(shard)
-    return [_Group(tuple(members), bucket) for bucket, members in groups.items()]
+    groups: dict[tuple[BucketPlace | None, int], list[_Member]] = {}
+    several = len(claims.slots_by_length) > 1
+    for number, shard in enumerate(shards):
+        place = claims.places.get(shard.name)
+        member = _Member(number, shard.path, place.length if place and several else None)
+        groups.setdefault((place.bucket if place else None, 0 if by_bucket else number), []).append(member)
+    return [_Group(tuple(members), bucket) for (bucket, _), members in groups.items()]
