@@ -76,8 +76,7 @@ class Examiner:
 
     Attributes:
         storage: where shards lie.
-        schema: of the dataset; where its records have several lengths, of the longest.
-        slots_by_length: values of the masked_lm features by each of several lengths.
+        schema: of the dataset.
         vocabulary: of the dataset; None where none is known.
         checks: rules for every record.
         text_share: see `sample_texts`; 0: none.
@@ -86,7 +85,6 @@ class Examiner:
 
     storage: Storage
     schema: Schema
-    slots_by_length: Mapping[int, int]
     vocabulary: Traits | None
     checks: tuple[RecordCheck, ...]
     text_share: float = 0.0
@@ -111,7 +109,7 @@ class Examiner:
             found = reader.found
         except (ShardError, OSError) as error:
             damage = str(error)
-        return findings.report(found, damage), findings.tally
+        return findings.report(found, damage), findings.tally.padded(self.schema)
 
     def no_records(self) -> Tally:
         """The tally of no record."""
@@ -123,9 +121,9 @@ class _Findings:
 
     def __init__(self, examiner: Examiner, length: int, text: BucketText | None) -> None:
         self._examiner, self._text = examiner, text
-        self._schema = examiner.schema.of_length(length, examiner.slots_by_length.get(length, examiner.schema.slots))
-        self._next_length = max((other for other in examiner.slots_by_length if other < length), default=0)
-        self.tally = examiner.no_records()
+        self._schema = examiner.schema.of_length(length)
+        self._next_length = max((other for other in examiner.schema.slots_by_length if other < length), default=0)
+        self.tally = Tally.none(self._schema, len(examiner.vocabulary) if examiner.vocabulary else 0)
         self._records, self._content = 0, 0
         self._breaches: dict[str, Breach] = {}
         self._long_records: list[tuple[NDArray[np.uint64], Counts]] = []  # hashes and places
@@ -144,7 +142,6 @@ class _Findings:
                 self._note(FEATURES.name, places[group.rows])
                 continue
             records = Instances(self._schema.columns(group.columns), examiner.vocabulary)
-            records = records.widened(examiner.schema.width, examiner.schema.slots)
             hashes = _hash(records, batch.checksums[group.rows])
             self._content += int(hashes.sum())
             is_long = records.lengths >= _TOKENS_OF_UNIQUE
@@ -165,7 +162,7 @@ class _Findings:
             self._text.note(records)
             for name, is_false in self._text.find_false(records).items() if records.has_labels else ():
                 self._note(name, places[is_false])
-        self.tally += Tally.of(records, self._examiner.schema, places)
+        self.tally += Tally.of(records, self._schema, places)
         if self._examiner.text_share:
             self._texts.append(sample_texts(records, places, self._examiner.text_share))
         if self._examiner.pairs_step:

@@ -89,21 +89,6 @@ class Instances:
         """Some of the records."""
         return Instances({name: column[rows] for name, column in self.values.items()}, self.vocabulary)
 
-    def widened(self, width: int, slots: int) -> Instances:
-        """The same records with more padding, to L and P values."""
-        if self.width == width:
-            return self
-        sizes = {name: slots if name.startswith("masked_lm") else width for name in self.values if name != LABELS}
-        wide = {
-            name: np.pad(column, ((0, 0), (0, sizes[name] - column.shape[1]))) if name in sizes else column
-            for name, column in self.values.items()
-        }
-        if self.vocabulary and self.vocabulary.pad_id:
-            ids = wide["input_word_ids"].astype(np.int64)
-            ids[:, self.width :] = self.vocabulary.pad_id
-            wide["input_word_ids"] = ids
-        return Instances(wide, self.vocabulary)
-
     @property
     def ids(self) -> Integers:
         """input_word_ids, [records, L]."""

@@ -6,7 +6,7 @@ calls sound data unsound once in a million.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,19 @@ from mlm_data.validation.examination import ShardReport
 from mlm_data.validation.instances import Counts
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probability import binomial_p_value, chi_square_p_value
-from mlm_data.validation.strategies import is_exact, tokens_together
+from mlm_data.validation.strategies import TOLERANCE_OF_WORDS, is_exact, tokens_together
 from mlm_data.validation.tally import PiecePlace, Selection, Tally
 
 NUMBER = Rule("number of predictions", "each record has as many predictions as its length asks for")
 REPLACEMENTS = Rule("replacements", "of the predicted tokens, so many are [MASK] / another token / as they were")
-RANDOM_TOKENS = Rule("spread of random tokens", "random replacements are uniform over the ordinary tokens")
+RANDOM_TOKENS = Rule("spread of random tokens", "random replacements are uniform over the tokens they are drawn from")
 POSITIONS = Rule("selection by position", "predictions are uniform over the positions that hold text")
+ACROSS = Rule("words across [SEP]", "a word cut where B begins is predicted whether or not the end of A is")
 WORD_SIZES = Rule("selection by word size", "predictions do not depend on how many pieces a word has")
 LABEL_SHARE = Rule("label share", "half of the pairs have label 1")
-LABELS_BY_SHARD = Rule("label share by shard", "half of the pairs of each shard have label 1")
+LABELS_BY_SHARD = Rule(
+    "label share by shard", "half of the pairs of each shard, all its lengths together, have label 1"
+)
 LABELS_BY_A = Rule("label share by |A|", "half of the pairs have label 1, however long A is")
 LABELS_BY_B = Rule("label share by |B|", "half of the pairs have label 1, however long B is")
 LABELS_BY_LENGTH = Rule("label share by length", "half of the pairs have label 1, however long both are together")
@@ -47,7 +50,8 @@ def check_counts(
         masking: see `MaskingSettings`; where words stay whole, some of the number may be left.
     """
     counts, lengths = tally.counts, np.arange(len(tally.counts))
-    slots = np.array([*slots_by_length.values()])[np.searchsorted([*slots_by_length], lengths)]
+    padded_to = np.searchsorted([*slots_by_length], lengths)
+    slots = np.array([*slots_by_length.values()])[padded_to]
     found = prob or max(_PROBS, key=lambda one: int(counts[lengths, _wanted(slots, one)].sum()))
     predictions, wanted = np.arange(counts.shape[1]), _wanted(slots, found)[:, None]
     exactly = is_exact(masking)
@@ -79,28 +83,39 @@ def _wanted(slots: Counts, prob: float) -> Counts:
     return wanted
 
 
-def check_replacements(tally: Tally, masking: str, mask_prob: float, random_prob: float, ordinary_ids: int) -> Check:
-    """Whether predicted tokens became [MASK], another token, or stayed, in the shares promised."""
-    # A random token may be the very one it replaces.
-    unseen = random_prob / ordinary_ids
-    shares = (mask_prob, random_prob - unseen, 1 - mask_prob - random_prob + unseen)
+def check_replacements(
+    tally: Tally, masking: str, shares: tuple[float, float], random_ids: NDArray[np.integer], mask_id: int
+) -> Check:
+    """Whether predicted tokens became [MASK], another token, or stayed, in the shares promised.
+
+    Args:
+        tally: of all records.
+        masking: see `MaskingSettings`.
+        shares: of the predicted tokens that became [MASK], and another token.
+        random_ids: from which that is drawn, with equal chance.
+        mask_id: the id of [MASK].
+    """
+    # A random token may be the very one it replaces, or even [MASK].
+    each = shares[1] / len(random_ids)
+    masks = each * np.count_nonzero(random_ids == mask_id)
+    expected = (shares[0] + masks, shares[1] - masks - each, 1 - sum(shares) + each)
     together, total = tokens_together(masking), tally.predicted
     p_values = [
         binomial_p_value(int(count) // together, total // together, share)
-        for count, share in zip(tally.replacements, shares, strict=True)
+        for count, share in zip(tally.replacements, expected, strict=True)
     ]
     return REPLACEMENTS.tested(
         p_values,
         observed=_percentages(tally.replacements / total),
-        expected=_percentages(shares),
+        expected=_percentages(expected),
     )
 
 
-def check_random_tokens(tally: Tally, ordinary_ids: NDArray[np.integer]) -> Check:
-    """Whether random replacements are uniform over the ordinary tokens."""
-    found = tally.random_ids[ordinary_ids]
+def check_random_tokens(tally: Tally, random_ids: NDArray[np.integer]) -> Check:
+    """Whether random replacements are uniform over the ids they are drawn from; one that is [MASK] does not show."""
+    found = tally.random_ids[random_ids]
     # A token is not seen as random where it stood before.
-    chances = tally.predicted - tally.original_ids[ordinary_ids]
+    chances = tally.predicted - tally.original_ids[random_ids]
     expected = chances * (found.sum() / max(1, chances.sum()))
     cells = (np.cumsum(expected) / _TOKENS_PER_CELL).astype(np.int64)
     cells = np.minimum(cells, max(0, int(expected.sum() / _TOKENS_PER_CELL) - 1))
@@ -131,6 +146,19 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.INNER: "inner pieces of longer words",
     }
     return _check_selection(WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], tokens_together(masking))
+
+
+def check_across(tally: Tally, masking: str) -> Check:
+    """Whether a word that is cut where B begins is predicted on its own, and not with the last word of A."""
+    both, pairs, expected = (int(tally.across.predicted[0]), int(tally.across.candidates[0]), tally.across.expected[0])
+    if not pairs:
+        return ACROSS.not_made("no B begins within a word, behind an A whose last token is predicted")
+    most = expected / pairs * (1.0 if is_exact(masking) else 1 + TOLERANCE_OF_WORDS)
+    return ACROSS.tested(
+        [binomial_p_value(both, pairs, most) if both > most * pairs else 1.0],
+        observed=f"{both / pairs:.3%} of {pairs:,} such words",
+        expected=f"at most {most:.3%}, and what chance may do",
+    )
 
 
 def _check_selection(rule: Rule, selection: Selection, describe: Callable[[int], str], together: int = 1) -> Check:
@@ -170,23 +198,26 @@ def check_labels_by_shard(reports: Sequence[ShardReport], names: Sequence[str]) 
     return LABELS_BY_SHARD.tested(p_values, observed=_tell_labels(reports[worst].labels, names[worst]), expected="half")
 
 
-def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str], passes: Sequence[object]) -> Check:
-    """Whether just half of the pairs of each bucket and pass have label 1, one more or one less of an odd number.
+def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str], together: Sequence[Hashable]) -> Check:
+    """Whether just half of the pairs of each shard have label 1, one more or one less of an odd number.
 
     Args:
         reports: of the shards.
         names: of the shards.
-        passes: of each shard, what those share that were made together; they are shards of several lengths.
+        together: of each shard, what it shares with those of other lengths that one pass made: they have halves
+            together.
     """
-    totals: dict[object, NDArray[np.int64]] = {}
-    for made, report in zip(passes, reports, strict=True):
-        totals[made] = totals.get(made, 0) + np.array([*report.labels, report.uncounted])
-    surplus = [max(0, abs(int(ones - zeros)) - 1 - int(rest)) for zeros, ones, rest in map(totals.__getitem__, passes)]
-    worst = int(np.argmax(surplus))
-    of_all = " and those of other lengths" if len(totals) < len(passes) else ""
+    totals: dict[Hashable, Counts] = {}
+    for whole, report in zip(together, reports, strict=True):
+        counted = np.array([*report.labels, report.uncounted])
+        totals[whole] = totals[whole] + counted if whole in totals else counted
+    surplus = [max(0, abs(int(ones - zeros)) - 1 - int(rest)) for zeros, ones, rest in totals.values()]
+    worst = [*totals][int(np.argmax(surplus))]
+    others = together.count(worst) - 1
     return LABELS_BY_SHARD.decided(
         is_sound=not any(surplus),
-        observed=_tell_labels(totals[passes[worst]].tolist(), names[worst]) + of_all,
+        observed=_tell_labels(totals[worst].tolist(), names[together.index(worst)])
+        + (f" and those of {others} other lengths" if others else ""),
         expected="half, one more or one less",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -65,17 +66,18 @@ def verify(
     shards = find_shards(storage, paths, vocab_file)
     vocabulary = shards[0].vocabulary
     manifest = next((shard.manifest for shard in shards if shard.manifest), None)
-    claims = read_claims(storage, _common_directory(shards), manifest)
+    names = tuple(shard.name for shard in shards)
+    claims = read_claims(storage, _common_directory(shards), names, manifest)
     tokens = _open_tokens(storage, tokens_dir, claims, vocabulary) if tokens_dir else None
-    schema = _read_schema(storage, shards, claims.slots_by_length)
-    size = sum(file.size for shard in shards for file in storage.match(shard.path))
-    examiner = _make_examiner(storage, shards, claims, schema, size)
+    schema = _read_schema_of_all(storage, shards, claims)
+    sizes = [sum(file.size for file in storage.match(shard.path)) for shard in shards]
+    examiner = _make_examiner(storage, shards, claims, schema, sizes)
     groups = _group(shards, claims, by_bucket=tokens is not None)
-    most = min(processes or os.cpu_count() or 1, len(groups), 1 + size // _BYTES_WORTH_A_PROCESS)
+    most = min(processes or os.cpu_count() or 1, len(groups), 1 + sum(sizes) // _BYTES_WORTH_A_PROCESS)
     found = _add_up(_map(functools.partial(_examine_group, examiner, tokens), groups, most))
     evidence = Evidence(
         storage=storage,
-        names=tuple(shard.name for shard in shards),
+        names=names,
         claims=claims,
         schema=schema,
         vocabulary=vocabulary,
@@ -163,14 +165,29 @@ def _common_directory(shards: Sequence[Shard]) -> str:
     return directories[0]
 
 
-def _read_schema(storage: Storage, shards: Sequence[Shard], slots_by_length: Mapping[int, int]) -> Schema:
-    """The features of the first record that can be read; of several lengths, as the longest has them."""
+def _read_schema_of_all(storage: Storage, shards: Sequence[Shard], claims: Claims) -> Schema:
+    """The features of all records, judged by the first ones that can be read."""
+    schema = _read_schema(storage, shards)
+    slots_by_length = claims.slots_by_length or _read_slots(storage, shards, claims.lengths)
+    return schema.with_lengths(slots_by_length) if slots_by_length else schema
+
+
+def _read_slots(storage: Storage, shards: Sequence[Shard], lengths: Mapping[str, int]) -> dict[int, int]:
+    """The slots of each length, as the first record of its shards has them."""
+    slots = {}
+    for length in sorted({*lengths.values()}):
+        with contextlib.suppress(ShardError):  # there may be no record so long
+            slots[length] = _read_schema(storage, [one for one in shards if lengths.get(one.name) == length]).slots
+    return slots
+
+
+def _read_schema(storage: Storage, shards: Sequence[Shard]) -> Schema:
+    """The features of the first record that can be read."""
     damage = ""
     for shard in shards:
         try:
             for record in read_records(storage, shard.path):
-                schema = Schema.of(decode_example(record))
-                return schema.of_length(*max(slots_by_length.items())) if len(slots_by_length) > 1 else schema
+                return Schema.of(decode_example(record))
         except (ShardError, OSError) as error:
             damage = damage or f"; the first problem: {error}"
     raise ShardError(f"got {len(shards)} files without a record that can be read{damage}")
@@ -185,7 +202,13 @@ def _open_tokens(storage: Storage, directory: str, claims: Claims, vocabulary: V
     return tokens
 
 
-def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, schema: Schema, size: int) -> Examiner:
+def _make_examiner(
+    storage: Storage,
+    shards: Sequence[Shard],
+    claims: Claims,
+    schema: Schema,
+    sizes: Sequence[int],
+) -> Examiner:
     vocabulary = shards[0].vocabulary
     checks = tuple(
         check
@@ -193,25 +216,25 @@ def _make_examiner(storage: Storage, shards: Sequence[Shard], claims: Claims, sc
         if not check.why_not(schema, claims.masking, has_vocabulary=vocabulary is not None)
     )
     is_compressed = any(shard.name.endswith(".gz") for shard in shards)
-    tokens = 1 + size // (_BYTES_PER_COMPRESSED_TOKEN if is_compressed else _BYTES_PER_TOKEN)
+    tokens = [1 + size // (_BYTES_PER_COMPRESSED_TOKEN if is_compressed else _BYTES_PER_TOKEN) for size in sizes]
+    records = [size // claims.lengths.get(shard.name, schema.width) for size, shard in zip(tokens, shards, strict=True)]
     can_sample = vocabulary is not None and bool(schema.slots)
     return Examiner(
         storage,
         schema,
-        claims.slots_by_length if len(claims.slots_by_length) > 1 else {},
         Traits.of(vocabulary) if vocabulary else None,
         checks,
-        text_share=min(1.0, _SAMPLED_TOKENS / tokens) if can_sample else 0.0,
-        pairs_step=1 + tokens // schema.width // SAMPLE_AT_MOST if schema.has_labels else 0,
+        text_share=min(1.0, _SAMPLED_TOKENS / sum(tokens)) if can_sample else 0.0,
+        pairs_step=1 + sum(records) // SAMPLE_AT_MOST if schema.has_labels else 0,
     )
 
 
 def _group(shards: Sequence[Shard], claims: Claims, *, by_bucket: bool) -> list[_Group]:
     """Each shard by itself, or with the others of its bucket, so that its documents are read once."""
     groups: dict[tuple[BucketPlace | None, int], list[_Member]] = {}
-    several = len(claims.slots_by_length) > 1
     for number, shard in enumerate(shards):
         place = claims.places.get(shard.name)
-        member = _Member(number, shard.path, place.length if place and several else None)
-        groups.setdefault((place.bucket if place else None, 0 if by_bucket else number), []).append(member)
+        bucket = place.bucket if place else None
+        member = _Member(number, shard.path, claims.lengths.get(shard.name))
+        groups.setdefault((bucket, 0 if by_bucket else number), []).append(member)
     return [_Group(tuple(members), bucket) for (bucket, _), members in groups.items()]
