@@ -6,15 +6,13 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
-from mlm_data.records import InstanceBatch
-from mlm_data.shards import ShardError, shard_name, write_shard
+from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
 from tests.datasets import (
@@ -76,7 +74,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     assert len(found.checks) == len(reasons) + len(found.having(Verdict.OK))
     no_vocabulary = {"padding", "[CLS]", "[SEP]", "ids", "[MASK]", "restored text", "random tokens", "replacements"}
     no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word size"}
-    no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
+    no_vocabulary |= {"words across [SEP]", "masks of two passes", "whole words", "vocabulary"}
     assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
     no_tokens = {"label 0 is true", "label 1 is true", "coverage"}
     assert {name for name, reason in reasons.items() if "--tokens_dir" in reason} == no_tokens
@@ -175,59 +173,6 @@ def test_records_without_predictions_are_checked_for_the_rest(dataset):
     assert detail(found, "word starts") == f"first: {dataset.names[3]}:5"
 
 
-def pad_less(batch: InstanceBatch, rows: np.ndarray, length: int, slots: int) -> InstanceBatch:
-    """Some instances, none longer than so many tokens, padded to these."""
-    values = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
-    values = {name: value[rows] for name, value in values.items() if value is not None}
-    values["input_word_ids"] = values["input_word_ids"][:, :length]
-    for name in ("masked_lm_positions", "masked_lm_ids"):
-        values[name] = values[name][:, :slots]
-    return InstanceBatch(**values)
-
-
-def write_by_length(dataset: Dataset, short: Callable[[InstanceBatch], np.ndarray]) -> None:
-    """Writes each shard as two, of 32 and 64 tokens an instance."""
-    written, slots_by_length = [], {32: 5, 64: 10}
-    for name in dataset.names:
-        (dataset.directory / name).unlink()
-    for length, slots in slots_by_length.items():
-        for number, batch in enumerate(dataset.batches):
-            rows = short(batch) if length == 32 else ~short(batch)
-            name = shard_name("train", number, len(dataset.batches), seq_length=length)
-            records = encode_batch(pad_less(batch, np.flatnonzero(rows), length, slots))
-            shard = write_shard(STORAGE, str(dataset.directory), name, [records])
-            written.append(dataclasses.replace(shard, seq_length=length))
-    buckets = {str(length): slots for length, slots in slots_by_length.items()}
-    dataset.write_manifest(written, sequence_buckets=buckets)
-
-
-def test_shards_of_several_lengths_are_judged_together(dataset):
-    write_by_length(dataset, lambda batch: batch.lengths <= 32)
-    found = check(dataset, tokens_dir=str(dataset.tokens_dir))
-    assert violated(found) == set(), found.summary()
-    assert set(not_made(found)) == {"statistics", "documents", "whole words", "word starts"}
-    assert "shard lengths" in {one.name for one in found.checks}
-
-
-def test_a_record_in_a_shard_of_the_wrong_length_is_caught(dataset):
-    write_by_length(dataset, lambda batch: batch.lengths <= 30)
-    found = check(dataset)
-    assert violated(found) == {"shard lengths"}
-    assert detail(found, "shard lengths").startswith("first: train-seq64-0000")
-
-
-def test_the_biases_of_others_are_no_violation_where_they_are_asked_for(dataset):
-    columns = dataset.columns(3)
-    columns["next_sentence_labels"][:] = 1
-    spoilt = {3: join_records(encode_columns(columns))}
-    dataset.write(spoilt)
-    assert violated(check(dataset)) == {"label share", "label share by shard"}
-    dataset.write(spoilt, parity="bert")
-    found = check(dataset, tokens_dir=str(dataset.tokens_dir))
-    assert found.is_sound
-    assert {"random tokens", "label share", "label 1 is true", "surface probe"} <= set(not_made(found))
-
-
 def test_without_a_record_there_is_nothing_to_verify(tmp_path):
     write_shard(STORAGE, str(tmp_path), "empty.tfrecord", [])
     with pytest.raises(ShardError, match="1 files without a record that can be read"):
@@ -240,11 +185,29 @@ def test_without_a_record_there_is_nothing_to_verify(tmp_path):
 def test_the_program_shows_all_checks_and_ends_with_their_sum(dataset, capsys):
     assert main([str(dataset.directory), "--verify"]) == 0
     *table, last = capsys.readouterr().out.splitlines()
-    assert last.endswith("none violated")
-    assert f"{sum(len(batch) for batch in dataset.batches):,} records in 6 shards" in last
+    found = check(dataset)
+    records, ok, others = sum(map(len, dataset.batches)), len(found.having(Verdict.OK)), len(not_made(found))
+    assert last == f"{records:,} records in 6 shards, {ok + others} checks: {ok} ok, {others} not made"
     shown = "\n".join(table)
-    for found in check(dataset).checks:
-        assert found.name in shown
+    for one in found.checks:
+        assert one.name in shown
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_each_check_has_a_line_and_what_is_violated_is_told_in_full(dataset, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    dataset.spoil(3, lambda columns: columns["next_sentence_labels"].fill(2))
+    assert main([str(dataset.directory), "--verify"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    for one in check(dataset).checks:
+        (line,) = (line for line in lines if line.startswith(f" {one.name}  "))
+        assert line.rstrip().endswith(one.verdict)
+    told = lines.index("VIOLATED  labels: next_sentence_labels are 0 or 1")
+    assert lines[told + 1].startswith("  observed 162 of 1,030 records break it; expected no record; first: ")
+    (_,) = (
+        line for line in lines if line.startswith("not made  label 0 is true, label 1 is true, coverage: needs the")
+    )
 
 
 def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
@@ -256,7 +219,7 @@ def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
     assert violation["name"] == "labels"
     assert violation["detail"] == f"first: {dataset.names[3]}:0"
     assert main([str(dataset.directory), "--verify"]) == 1
-    assert "VIOLATED: labels" in capsys.readouterr().out
+    assert "VIOLATED  labels: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class Tally:
         first_places: the first record of each such kind, as `number_places` gives it, else `NOWHERE`.
         positions: predicted tokens by position, [L].
         pieces: predicted tokens by `PiecePlace`.
-        across: where B begins within a word and the last token of A is predicted, first tokens of B, [1].
+        across: first tokens of B where the last one of A is predicted, by whether B begins within a word, [2].
         replacements: predicted tokens by `Replacement`, [3].
         original_ids: predicted tokens by the id that stood there, [ids].
         random_ids: those by the id of another token that stands there now, [ids].
@@ -126,7 +126,7 @@ class Tally:
             first_places=np.full_like(counts, NOWHERE),
             positions=Selection.none(schema.width),
             pieces=Selection.none(len(PiecePlace)),
-            across=Selection.none(1),
+            across=Selection.none(2),
             replacements=np.zeros(len(Replacement), np.int64),
             original_ids=by_id,
             random_ids=by_id,
@@ -243,11 +243,13 @@ def _select_by_piece(records: Instances) -> Selection:
 
 
 def _select_across(records: Instances) -> Selection:
-    rows, first = np.arange(len(records)), np.minimum(records.a_lengths, records.width - 1)  # of B, if there is one
-    is_cut = has_trait(records.restored_traits[rows, first], Trait.CONTINUATION) & (first < records.lengths)
-    after = np.flatnonzero(is_cut & records.is_predicted[rows, first - 2])
+    first = np.minimum(records.a_lengths, records.width - 1)  # of B, if there is one
+    is_behind = records.is_predicted[np.arange(len(records)), first - 2] & (records.a_lengths < records.lengths)
+    rows = np.flatnonzero(is_behind)
+    first, chances = first[rows], _chances(records)[rows]
+    is_cut = has_trait(records.restored_traits[rows, first], Trait.CONTINUATION).astype(np.int64)
     return Selection(
-        predicted=np.array([np.count_nonzero(records.is_predicted[after, first[after]])]),
-        candidates=np.array([len(after)]),
-        expected=np.array([_chances(records)[after].sum()]),
+        predicted=np.bincount(is_cut[records.is_predicted[rows, first]], minlength=2),
+        candidates=np.bincount(is_cut, minlength=2),
+        expected=np.bincount(is_cut, chances, minlength=2).astype(np.float64),
     )
