@@ -45,11 +45,20 @@ def verify(
 ) -> Verification:
     """Checks every invariant of a dataset, ours or anybody's, as far as what lies beside the shards allows.
 
+        from mlm_data.storage import LocalStorage
+        from mlm_data.validation import Verdict, verify
+
+        verification = verify(["out/first"], LocalStorage())
+        print(verification.summary())  # 12,600 records in 10 shards, 43 checks: 38 ok, 5 not made
+        for check in verification.having(Verdict.VIOLATED):
+            print(f"{check.name}: {check.observed} where {check.expected} was expected; {check.detail}")
+
     The result does not depend on the number of processes. Each holds some megabytes of records and what was counted
     in them, with `tokens_dir` also the documents of one bucket.
 
     Args:
-        paths: shards, globs, or a dataset directory, all of one directory.
+        paths: shards, globs, or a dataset directory, all of one directory; records may have several lengths if the
+            manifest or the names of the shards say so (`--sequence_buckets`).
         storage: where they lie.
         vocab_file: the vocabulary of the records; without one, `vocab.txt` beside the shards, if there is one.
         tokens_dir: the tokens the dataset was made from, as make-pretraining-data kept them. With them it is checked
