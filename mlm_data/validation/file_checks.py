@@ -77,8 +77,8 @@ def check_manifest(reports: Sequence[ShardReport], manifest: Manifest | None) ->
         return LISTED.not_made(NO_MANIFEST)
     listed = {shard.name: shard for shards in manifest.shards.values() for shard in shards}
     read = [report.found for report in reports if report.found]
-    differences = [f"{found.name}{_tell_difference(found, listed.get(found.name))}" for found in read]
-    wrong = [told for told, found in zip(differences, read, strict=True) if told != found.name]
+    differences = {found.name: _tell_difference(found, listed.get(found.name)) for found in read}
+    wrong = [f"{name}{difference}" for name, difference in differences.items() if difference]
     return LISTED.decided(
         is_sound=not wrong,
         observed=f"{len(wrong):,} of {len(read):,} differ" if wrong else f"{len(read):,} as listed",

@@ -14,11 +14,18 @@ from numpy.typing import NDArray
 from mlm_data.manifest import MANIFEST
 from mlm_data.objectives import NO_PARITY
 from mlm_data.storage import Storage
-from mlm_data.validation import file_checks, statistical_checks
+from mlm_data.validation import file_checks, label_checks, statistical_checks
 from mlm_data.validation.checks import Check, Rule, Verdict
 from mlm_data.validation.claims import Claims
 from mlm_data.validation.corpus_checks import COVERAGE, ONE_TRUE, ZERO_TRUE, Coverage
 from mlm_data.validation.examination import FEATURES, FITTING, REPEATS, Breach, ShardReport
+from mlm_data.validation.label_checks import (
+    LABEL_SHARE,
+    LABELS_BY_A,
+    LABELS_BY_B,
+    LABELS_BY_LENGTH,
+    LABELS_BY_SHARD,
+)
 from mlm_data.validation.overlap import OVERLAP, check_overlap
 from mlm_data.validation.places import describe_place
 from mlm_data.validation.probe import SURFACE, check_surface
@@ -26,11 +33,6 @@ from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCA
 from mlm_data.validation.schema import Schema, kind_of_manifest
 from mlm_data.validation.statistical_checks import (
     ACROSS,
-    LABEL_SHARE,
-    LABELS_BY_A,
-    LABELS_BY_B,
-    LABELS_BY_LENGTH,
-    LABELS_BY_SHARD,
     NUMBER,
     POSITIONS,
     RANDOM_TOKENS,
@@ -238,15 +240,15 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
     if reason:
         yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD, LABELS_BY_LENGTH))
     else:
-        yield statistical_checks.check_label_share(tally)
+        yield label_checks.check_label_share(tally)
         yield _judge_shares_by_shard(evidence)
-        yield statistical_checks.check_labels_by_length(tally)
+        yield label_checks.check_labels_by_length(tally)
     if manifest and manifest.objective == "sop":
         reason = reason or "which segment came first in the text may show in each by itself (--objective sop)"
     if reason:
         yield from (rule.not_made(reason) for rule in (LABELS_BY_A, LABELS_BY_B, SURFACE))
         return
-    yield from statistical_checks.check_labels_by_segments(tally)
+    yield from label_checks.check_labels_by_segments(tally)
     yield check_surface([sample for report in evidence.reports for sample in report.pairs])
 
 
@@ -254,6 +256,6 @@ def _judge_shares_by_shard(evidence: Evidence) -> Check:
     """Ours have exact halves, over all lengths; a shard that the manifest does not name counts for itself."""
     reports, names, places = evidence.reports, evidence.names, evidence.claims.places
     if not places or evidence.is_parted:
-        return statistical_checks.check_labels_by_shard(reports, names)
+        return label_checks.check_labels_by_shard(reports, names)
     together = [places[name].made_together if name in places else name for name in names]
-    return statistical_checks.check_exact_halves(reports, names, together)
+    return label_checks.check_exact_halves(reports, names, together)
