@@ -53,11 +53,10 @@ def check_exact_halves(reports: Sequence[ShardReport], names: Sequence[str], tog
         totals[whole] = totals[whole] + counted if whole in totals else counted
     surplus = [max(0, abs(int(ones - zeros)) - 1 - int(rest)) for zeros, ones, rest in totals.values()]
     worst = [*totals][int(np.argmax(surplus))]
-    others = together.count(worst) - 1
+    others = " and those of its other lengths" if together.count(worst) > 1 else ""
     return LABELS_BY_SHARD.decided(
         is_sound=not any(surplus),
-        observed=_tell_labels(totals[worst].tolist(), names[together.index(worst)])
-        + (f" and those of {others} other lengths" if others else ""),
+        observed=_tell_labels(totals[worst].tolist(), names[together.index(worst)]) + others,
         expected="half, one more or one less",
     )
 
