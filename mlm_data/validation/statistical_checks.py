@@ -125,7 +125,8 @@ def check_random_tokens(tally: Tally, random_ids: NDArray[np.integer]) -> Check:
 def check_positions(tally: Tally) -> Check:
     """Whether every position is predicted as often as chance would have it."""
     # Neighbours that share a fate do not matter: a position has one token of a record.
-    return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}")
+    alone = [1] * len(tally.positions.predicted)
+    return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}", alone)
 
 
 def check_word_sizes(tally: Tally, masking: str) -> Check:
@@ -136,7 +137,16 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
-    return _check_selection(WORD_SIZES, tally.pieces, lambda place: places[PiecePlace(place)], tokens_together(masking))
+    # Of a word's pieces some are of one kind: an end is alone, up to three quarters are inner ones.
+    together = tokens_together(masking)
+    ends, inner = -(-together // 4), -(-together * 3 // 4)
+    by_place = {PiecePlace.FIRST: ends, PiecePlace.LAST: ends, PiecePlace.INNER: inner}
+    return _check_selection(
+        WORD_SIZES,
+        tally.pieces,
+        lambda place: places[PiecePlace(place)],
+        [by_place.get(place, together) for place in PiecePlace],
+    )
 
 
 def check_across(tally: Tally, masking: str) -> Check:
@@ -162,15 +172,26 @@ def check_across(tally: Tally, masking: str) -> Check:
     )
 
 
-def _check_selection(rule: Rule, selection: Selection, describe: Callable[[int], str], together: int = 1) -> Check:
-    """One question a class: as many of its candidates predicted as expected?"""
+def _check_selection(
+    rule: Rule, selection: Selection, describe: Callable[[int], str], together: Sequence[int]
+) -> Check:
+    """One question a class: as many of its candidates predicted as expected?
+
+    Args:
+        rule: it is about.
+        selection: what was counted.
+        describe: a class for a person.
+        together: of each class, how many tokens share a fate at most; see `tokens_together`.
+    """
     classes = np.flatnonzero(selection.candidates).tolist()
     if not classes:
         return rule.not_made("no token could be predicted")
     predicted, candidates, expected = selection.predicted, selection.candidates, selection.expected
     p_values = [
         binomial_p_value(
-            int(predicted[each]) // together, int(candidates[each]) // together, expected[each] / candidates[each]
+            int(predicted[each]) // together[each],
+            int(candidates[each]) // together[each],
+            expected[each] / candidates[each],
         )
         for each in classes
     ]
