@@ -137,9 +137,9 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
-    # Of a word's pieces some are of one kind: an end is alone, up to three quarters are inner ones.
+    # Of the pieces that share a fate few are of one kind: one of a word is the first, up to three quarters are inner.
     together = tokens_together(masking)
-    ends, inner = -(-together // 4), -(-together * 3 // 4)
+    ends, inner = -(-together // 8), -(-together * 3 // 4)
     by_place = {PiecePlace.FIRST: ends, PiecePlace.LAST: ends, PiecePlace.INNER: inner}
     return _check_selection(
         WORD_SIZES,
