@@ -27,7 +27,7 @@ help:
 	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
 	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
 	@echo "make check-hugging-face   exchange checkpoints with transformers, both ways"
-	@echo "make check-google-bert    compare --parity bert with a checkout of google-research/bert: BERT=../bert"
+	@echo "make check-google-bert    compare with a checkout of google-research/bert, find its defects: BERT=../bert"
 	@echo "make clean                delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
@@ -105,6 +105,8 @@ check-hugging-face: $(HF_VENV)/made $(VENV)/made-dev
 # The script itself, on the development environment's TensorFlow: BERT names its checkout, BERT_CHECK other text.
 check-google-bert: $(VENV)/made-dev
 	PYTHONPATH=. $(BIN)/python tests/peers/google_bert.py --bert '$(BERT)' \
+	  --vocab_file vocab/en-uncased-30k.txt $(BERT_CHECK)
+	PYTHONPATH=. $(BIN)/python tests/peers/google_bert_verified.py --bert '$(BERT)' \
 	  --vocab_file vocab/en-uncased-30k.txt $(BERT_CHECK)
 
 clean:

@@ -19,7 +19,7 @@ from mlm_data.examples.decoding import _EXAMPLE_CLASS
 from mlm_data.instances import gather_instances
 from mlm_data.manifest import Manifest
 from mlm_data.masking import mask_tokens
-from mlm_data.pairing import lay_end_to_end, make_nsp_pairs
+from mlm_data.pairing import lay_end_to_end, make_segments
 from mlm_data.records import EncodedBatch, InstanceBatch, TokenizedDocument
 from mlm_data.shards import WrittenShard, assign_bucket, shard_name, write_shard
 from mlm_data.storage import LocalStorage
@@ -51,15 +51,16 @@ def plain_batches(settings: Settings, documents: list[TokenizedDocument]) -> lis
     batches = []
     for number in range(shards.dupe_factor * buckets):
         corpus = corpora[number % buckets]
-        pairs = make_nsp_pairs(corpus, settings.pairing, chance.generator(shards.random_seed, "pair", number))
+        rng = chance.generator(shards.random_seed, "pair", number)
+        pairs = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, rng)
         batches.append(gather_instances(pairs, VOCABULARY, settings.pairing.max_seq_length))
     return batches
 
 
 def masked_batches(settings: Settings, plain: list[InstanceBatch]) -> list[InstanceBatch]:
-    seed = settings.shards.random_seed
+    seed, parity = settings.shards.random_seed, settings.pairing.parity
     return [
-        mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask", number))
+        mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask", number), parity)
         for number, batch in enumerate(plain)
     ]
 

@@ -74,7 +74,7 @@ def test_what_is_missing_is_said_and_nothing_passes_for_it(dataset):
     assert len(found.checks) == len(reasons) + len(found.having(Verdict.OK))
     no_vocabulary = {"padding", "[CLS]", "[SEP]", "ids", "[MASK]", "restored text", "random tokens", "replacements"}
     no_vocabulary |= {"spread of random tokens", "selection by position", "selection by word size"}
-    no_vocabulary |= {"masks of two passes", "whole words", "vocabulary"}
+    no_vocabulary |= {"words across [SEP]", "masks of two passes", "whole words", "vocabulary"}
     assert {name for name, reason in reasons.items() if "--vocab_file" in reason} == no_vocabulary
     no_tokens = {"label 0 is true", "label 1 is true", "coverage"}
     assert {name for name, reason in reasons.items() if "--tokens_dir" in reason} == no_tokens
@@ -185,11 +185,29 @@ def test_without_a_record_there_is_nothing_to_verify(tmp_path):
 def test_the_program_shows_all_checks_and_ends_with_their_sum(dataset, capsys):
     assert main([str(dataset.directory), "--verify"]) == 0
     *table, last = capsys.readouterr().out.splitlines()
-    assert last.endswith("none violated")
-    assert f"{sum(len(batch) for batch in dataset.batches):,} records in 6 shards" in last
+    found = check(dataset)
+    records, ok, others = sum(map(len, dataset.batches)), len(found.having(Verdict.OK)), len(not_made(found))
+    assert last == f"{records:,} records in 6 shards, {ok + others} checks: {ok} ok, {others} not made"
     shown = "\n".join(table)
-    for found in check(dataset).checks:
-        assert found.name in shown
+    for one in found.checks:
+        assert one.name in shown
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_each_check_has_a_line_and_what_is_violated_is_told_in_full(dataset, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    dataset.spoil(3, lambda columns: columns["next_sentence_labels"].fill(2))
+    assert main([str(dataset.directory), "--verify"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    for one in check(dataset).checks:
+        (line,) = (line for line in lines if line.startswith(f" {one.name}  "))
+        assert line.rstrip().endswith(one.verdict)
+    told = lines.index("VIOLATED  labels: next_sentence_labels are 0 or 1")
+    assert lines[told + 1].startswith("  observed 162 of 1,030 records break it; expected no record; first: ")
+    (_,) = (
+        line for line in lines if line.startswith("not made  label 0 is true, label 1 is true, coverage: needs the")
+    )
 
 
 def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
@@ -201,7 +219,7 @@ def test_a_violation_is_status_1_and_json_is_one_object(dataset, capsys):
     assert violation["name"] == "labels"
     assert violation["detail"] == f"first: {dataset.names[3]}:0"
     assert main([str(dataset.directory), "--verify"]) == 1
-    assert "VIOLATED: labels" in capsys.readouterr().out
+    assert "VIOLATED  labels: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

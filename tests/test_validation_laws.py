@@ -19,6 +19,7 @@ from tests.datasets import (
     Dataset,
     check,
     make_dataset,
+    masked_batches,
     violated,
 )
 from tests.making import random_documents
@@ -92,6 +93,23 @@ def repeat_some_masks(batch: InstanceBatch, rng: np.random.Generator) -> np.ndar
     )
 
 
+def join_cut_words(batch: InstanceBatch, rng: np.random.Generator) -> np.ndarray:
+    """A word that is cut where B begins, and the last word of A, as one: google-research/bert's whole words."""
+    is_cut = VOCABULARY.is_continuation[batch.input_word_ids[np.arange(len(batch)), batch.a_lengths]]
+    return join_words(batch, np.flatnonzero(is_cut), rng)
+
+
+def join_some_words(batch: InstanceBatch, rng: np.random.Generator) -> np.ndarray:
+    """The first word of B and the last one of A, now and then, as one: google-research/albert's n-grams."""
+    return join_words(batch, np.flatnonzero(rng.random(len(batch)) < 0.3), rng)
+
+
+def join_words(batch: InstanceBatch, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    scores, first = rng.random(batch.input_word_ids.shape), batch.a_lengths[rows]
+    scores[rows, first] = scores[rows, first - 2]
+    return scores
+
+
 FREQUENT = np.concatenate([VOCABULARY.ordinary_ids, np.repeat(VOCABULARY.ordinary_ids[:20], 4)])
 
 
@@ -100,6 +118,7 @@ FREQUENT = np.concatenate([VOCABULARY.ordinary_ids, np.repeat(VOCABULARY.ordinar
     [
         (mask_otherwise(), set()),
         (mask_otherwise(shares=(0.78, 0.1)), {"replacements"}),
+        (mask_otherwise(shares=(0.8, 0.08)), {"replacements"}),
         (mask_otherwise(shares=(0.82, 0.08)), {"replacements"}),
         (mask_otherwise(shares=(0.8, 0.12)), {"replacements"}),
         (mask_otherwise(random_ids=VOCABULARY.ordinary_ids[:200]), {"spread of random tokens"}),
@@ -107,6 +126,8 @@ FREQUENT = np.concatenate([VOCABULARY.ordinary_ids, np.repeat(VOCABULARY.ordinar
         (mask_otherwise(random_ids=FREQUENT), {"spread of random tokens"}),
         (mask_otherwise(avoid_first_tokens), {"selection by position"}),
         (mask_otherwise(prefer_short_words), {"selection by word size"}),
+        (mask_otherwise(join_cut_words), {"words across [SEP]"}),
+        (mask_otherwise(join_some_words), {"words across [SEP]"}),
         (mask_otherwise(repeat_masks), {"masks of two passes"}),
         (mask_otherwise(repeat_some_masks), {"masks of two passes"}),
     ],
@@ -119,6 +140,15 @@ def test_masks_of_another_law_are_caught(tmp_path, mask, names):
 def test_words_masked_in_part_are_caught_where_the_manifest_says_they_are_not(dataset):
     dataset.write(masking="whole_word")
     assert violated(check(dataset)) == {"whole words"}
+
+
+def test_more_predictions_than_asked_for_are_caught_where_words_are_masked_whole(tmp_path):
+    def mask(settings: Any, plain: list[InstanceBatch]) -> list[InstanceBatch]:
+        more = dataclasses.replace(settings.masking, masked_lm_prob=0.2)
+        return masked_batches(dataclasses.replace(settings, masking=more), plain)
+
+    documents = random_documents(120, sentences=(2, 30), words=(1, 20))
+    assert violated(check(make_dataset(tmp_path, documents, mask, masking="whole_word"))) == {"number of predictions"}
 
 
 @pytest.fixture(scope="module")

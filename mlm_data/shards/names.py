@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 TRAIN = "train"
 VALIDATION = "validation"
+
+_LENGTH = re.compile(r"-seq(\d+)-\d+-of-\d+")
 
 
 def shard_name(split: str, index: int, total: int, compression: str = "none", seq_length: int | None = None) -> str:
@@ -20,6 +24,16 @@ def shard_name(split: str, index: int, total: int, compression: str = "none", se
 def shard_pattern(split: str, compression: str = "none", seq_length: int | None = None) -> str:
     """A glob for the shards of a split, of all lengths or one."""
     return f"{_stem(split, seq_length)}-*{_suffix(compression)}"
+
+
+def find_seq_length(name: str) -> int | None:
+    """The length in the file name of a shard; None where there is none.
+
+    >>> find_seq_length("train-seq128-00007-of-00032.tfrecord")
+    128
+    """
+    match = _LENGTH.search(name)
+    return int(match[1]) if match else None
 
 
 def _stem(split: str, seq_length: int | None) -> str:

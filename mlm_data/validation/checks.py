@@ -88,12 +88,8 @@ class Verification:
 
     def summary(self) -> str:
         """One line for a person."""
-        violated, not_made = self.having(Verdict.VIOLATED), self.having(Verdict.NOT_MADE)
-        verdict = f"VIOLATED: {', '.join(check.name for check in violated)}" if violated else "none violated"
-        return (
-            f"{self.records:,} records in {self.shards:,} shards: {len(self.checks) - len(not_made)} checks made, "
-            f"{len(not_made)} not made, {verdict}"
-        )
+        sums = [f"{len(found)} {verdict}" for verdict in Verdict if (found := self.having(verdict))]
+        return f"{self.records:,} records in {self.shards:,} shards, {len(self.checks)} checks: {', '.join(sums)}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

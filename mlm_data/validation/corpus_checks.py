@@ -12,10 +12,8 @@ from mlm_data.validation.checks import Rule
 from mlm_data.validation.instances import Counts, Flags, Instances
 from mlm_data.validation.text_index import Segments, Sought, TextIndex
 
-LABELS_TRUE = (
-    Rule("label 0 is true", "the documents bear out what label 0 says"),
-    Rule("label 1 is true", "the documents bear out what label 1 says"),
-)
+ZERO_TRUE = Rule("label 0 is true", "the documents bear out what label 0 says")
+ONE_TRUE = Rule("label 1 is true", "the documents bear out what label 1 says")
 COVERAGE = Rule("coverage", "every document that was kept is in the shards")
 
 # A document counts as there if this share of its tokens is. Of sentences longer than an instance only a few percent
@@ -76,7 +74,7 @@ class BucketText:
         is_one_true = self._follow(b_of_ones, a_of_ones) if self._is_swapped else self._are_apart(a_of_ones, b_of_ones)
         false = np.zeros((2, len(records)), np.bool_)
         false[0, zeros], false[1, ones] = ~is_zero_true, ~is_one_true
-        return {rule.name: flags for rule, flags in zip(LABELS_TRUE, false, strict=True)}
+        return {ZERO_TRUE.name: false[0], ONE_TRUE.name: false[1]}
 
     def note(self, records: Instances) -> None:
         """Takes note of the documents' text that these records hold."""

@@ -22,6 +22,7 @@ from mlm_data.validation.schema import Schema, kind_of
 from mlm_data.validation.tally import Tally
 
 FEATURES = Rule("features", "all records have the same features, with the same types and numbers of values")
+FITTING = Rule("shard lengths", "each record is in a shard of the shortest length that holds it")
 REPEATS = Rule("repeated records", "no record of 64 tokens or more occurs twice in a shard, masks and all")
 
 # A shorter one may be drawn twice: a text that occurs often, with the same of its few possible masks.
@@ -89,15 +90,18 @@ class Examiner:
     text_share: float = 0.0
     pairs_step: int = 0
 
-    def examine(self, path: str, number: int, text: BucketText | None = None) -> tuple[ShardReport, Tally]:
+    def examine(
+        self, path: str, number: int, length: int | None = None, text: BucketText | None = None
+    ) -> tuple[ShardReport, Tally]:
         """Reads a shard, and counts its records that break no structural rule.
 
         Args:
             path: of the shard.
             number: of the shard among all that are examined.
+            length: of its records, where there are several.
             text: the documents it was made from, if they are known.
         """
-        reader, findings = ShardReader(self.storage, path), _Findings(self, text)
+        reader, findings = ShardReader(self.storage, path), _Findings(self, length or self.schema.width, text)
         found, damage = None, ""
         try:
             for batch in reader.batches():
@@ -105,7 +109,7 @@ class Examiner:
             found = reader.found
         except (ShardError, OSError) as error:
             damage = str(error)
-        return findings.report(found, damage), findings.tally
+        return findings.report(found, damage), findings.tally.padded(self.schema)
 
     def no_records(self) -> Tally:
         """The tally of no record."""
@@ -115,9 +119,11 @@ class Examiner:
 class _Findings:
     """What was found in a shard so far."""
 
-    def __init__(self, examiner: Examiner, text: BucketText | None) -> None:
+    def __init__(self, examiner: Examiner, length: int, text: BucketText | None) -> None:
         self._examiner, self._text = examiner, text
-        self.tally = examiner.no_records()
+        self._schema = examiner.schema.of_length(length)
+        self._next_length = max((other for other in examiner.schema.slots_by_length if other < length), default=0)
+        self.tally = Tally.none(self._schema, len(examiner.vocabulary) if examiner.vocabulary else 0)
         self._records, self._content = 0, 0
         self._breaches: dict[str, Breach] = {}
         self._long_records: list[tuple[NDArray[np.uint64], Counts]] = []  # hashes and places
@@ -132,10 +138,10 @@ class _Findings:
         self._records += len(batch.starts)
         self._note(FEATURES.name, places[list(decoded.failures)])
         for group in decoded.groups:
-            if kind_of(group.columns) != examiner.schema.kind:
+            if kind_of(group.columns) != self._schema.kind:
                 self._note(FEATURES.name, places[group.rows])
                 continue
-            records = Instances(examiner.schema.columns(group.columns), examiner.vocabulary)
+            records = Instances(self._schema.columns(group.columns), examiner.vocabulary)
             hashes = _hash(records, batch.checksums[group.rows])
             self._content += int(hashes.sum())
             is_long = records.lengths >= _TOKENS_OF_UNIQUE
@@ -149,13 +155,14 @@ class _Findings:
             self._note(check.name, places[found])
             if check.is_structural:
                 broken |= found
+        self._note(FITTING.name, places[~broken & (records.lengths <= self._next_length)])
         if broken.any():
             records, places = records.take(~broken), places[~broken]
         if self._text:
             self._text.note(records)
             for name, is_false in self._text.find_false(records).items() if records.has_labels else ():
                 self._note(name, places[is_false])
-        self.tally += Tally.of(records, self._examiner.schema, places)
+        self.tally += Tally.of(records, self._schema, places)
         if self._examiner.text_share:
             self._texts.append(sample_texts(records, places, self._examiner.text_share))
         if self._examiner.pairs_step:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlm_data.manifest import MANIFEST
+from mlm_data.objectives import NO_PARITY
 from mlm_data.storage import Storage
-from mlm_data.validation import file_checks, statistical_checks
+from mlm_data.validation import file_checks, label_checks, statistical_checks
 from mlm_data.validation.checks import Check, Rule, Verdict
 from mlm_data.validation.claims import Claims
-from mlm_data.validation.corpus_checks import COVERAGE, LABELS_TRUE, Coverage
-from mlm_data.validation.examination import FEATURES, REPEATS, Breach, ShardReport
-from mlm_data.validation.overlap import OVERLAP, check_overlap
-from mlm_data.validation.places import describe_place
-from mlm_data.validation.probe import SURFACE, check_surface
-from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RECORD_CHECKS
-from mlm_data.validation.schema import Schema, kind_of_manifest
-from mlm_data.validation.statistical_checks import (
+from mlm_data.validation.corpus_checks import COVERAGE, ONE_TRUE, ZERO_TRUE, Coverage
+from mlm_data.validation.examination import FEATURES, FITTING, REPEATS, Breach, ShardReport
+from mlm_data.validation.label_checks import (
     LABEL_SHARE,
     LABELS_BY_A,
     LABELS_BY_B,
     LABELS_BY_LENGTH,
     LABELS_BY_SHARD,
+)
+from mlm_data.validation.overlap import OVERLAP, check_overlap
+from mlm_data.validation.places import describe_place
+from mlm_data.validation.probe import SURFACE, check_surface
+from mlm_data.validation.record_checks import NO_LABELS, NO_PREDICTIONS, NO_VOCABULARY, RANDOM_CHECK, RECORD_CHECKS
+from mlm_data.validation.schema import Schema, kind_of_manifest
+from mlm_data.validation.statistical_checks import (
+    ACROSS,
     NUMBER,
     POSITIONS,
     RANDOM_TOKENS,
@@ -36,6 +44,7 @@ from mlm_data.vocabulary import Vocabulary
 
 _NO_TOKENS = "needs the documents; name their tokens with --tokens_dir DIR"
 _NO_RECORDS = "no record is sound enough to count"
+_PARTED = "shards of some lengths were not asked for"
 
 _WORDS_TO_JUDGE = 100  # predicted pieces of longer words, all with the rest of their word, that cannot be chance
 
@@ -83,6 +92,23 @@ class Evidence:
         return "whole_word" if is_whole else "token"
 
     @property
+    def parity(self) -> str:
+        """Why pairs need not be as ours are; empty if they must."""
+        parity = self.claims.manifest.parity if self.claims.manifest else NO_PARITY
+        return "" if parity == NO_PARITY else f"--parity {parity} has the biases of another program, this one included"
+
+    @cached_property
+    def is_parted(self) -> bool:
+        """Whether of what was made in one pass, only the shards of some lengths are here."""
+        places = self.claims.places
+        lengths = Counter(places[name].made_together for name in self.names if name in places)
+        return any(number < len(self.schema.slots_by_length) for number in lengths.values())
+
+    def random_ids(self, vocabulary: Vocabulary) -> NDArray[np.integer]:
+        """What random tokens are drawn from."""
+        return np.arange(len(vocabulary)) if self.parity else vocabulary.ordinary_ids
+
+    @property
     def is_whole(self) -> bool:
         """Whether all records of all shards of the dataset were counted."""
         manifest = self.claims.manifest
@@ -111,10 +137,13 @@ def _judge_files(evidence: Evidence) -> Iterator[Check]:
 
 def _judge_records(evidence: Evidence) -> Iterator[Check]:
     yield _judge_features(evidence)
+    if evidence.schema.slots_by_length:
+        yield _judge_breach(evidence, FITTING)
     without_masks = "without masks, two records are equal where a text is"
     yield _judge_breach(evidence, REPEATS) if evidence.schema.slots else REPEATS.not_made(without_masks)
     for check in RECORD_CHECKS:
         reason = check.why_not(evidence.schema, evidence.claims.masking, has_vocabulary=evidence.vocabulary is not None)
+        reason = reason or (evidence.parity if check.name == RANDOM_CHECK else "")
         yield check.not_made(reason) if reason else _judge_breach(evidence, check)
 
 
@@ -154,13 +183,11 @@ def _judge_breach(evidence: Evidence, rule: Rule) -> Check:
 
 def _judge_documents(evidence: Evidence) -> Iterator[Check]:
     """What can be said of the documents the dataset was made from."""
-    for rule in LABELS_TRUE:
-        if not evidence.schema.has_labels:
-            yield rule.not_made(NO_LABELS)
-        elif evidence.coverage is None:
-            yield rule.not_made(_NO_TOKENS)
-        else:
-            yield _judge_breach(evidence, rule)
+    reason = "" if evidence.schema.has_labels else NO_LABELS
+    reason = reason or ("" if evidence.coverage else _NO_TOKENS)
+    yield ZERO_TRUE.not_made(reason) if reason else _judge_breach(evidence, ZERO_TRUE)
+    reason = reason or evidence.parity
+    yield ONE_TRUE.not_made(reason) if reason else _judge_breach(evidence, ONE_TRUE)
     yield file_checks.check_document_counts(evidence.storage, evidence.claims)
     yield _judge_coverage(evidence)
 
@@ -169,6 +196,8 @@ def _judge_coverage(evidence: Evidence) -> Check:
     coverage = evidence.coverage
     if coverage is None:
         return COVERAGE.not_made(_NO_TOKENS)
+    if evidence.is_parted:
+        return COVERAGE.not_made(_PARTED)
     counted = file_checks.kept_documents(evidence.claims) if evidence.is_whole else None
     missing = [f"{source}, document {index}" for source, index in coverage.missing[:3]]
     return COVERAGE.decided(
@@ -187,17 +216,19 @@ def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
     if reason:
         yield NUMBER.not_made(reason)
     else:
-        yield statistical_checks.check_counts(tally, evidence.names, claims.masked_lm_prob, masking)
+        slots = evidence.schema.slots_by_length or {evidence.schema.width: evidence.schema.slots}
+        yield statistical_checks.check_counts(tally, evidence.names, slots, claims.masked_lm_prob, masking)
     reason = reason or ("" if vocabulary else NO_VOCABULARY)
     if reason or vocabulary is None:
-        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_SIZES, OVERLAP)
+        rules = (REPLACEMENTS, RANDOM_TOKENS, POSITIONS, WORD_SIZES, ACROSS, OVERLAP)
         yield from (rule.not_made(reason) for rule in rules)
         return
-    shares = (claims.mask_token_prob, claims.random_token_prob)
-    yield statistical_checks.check_replacements(tally, masking, *shares, len(vocabulary.ordinary_ids))
-    yield statistical_checks.check_random_tokens(tally, vocabulary.ordinary_ids)
+    shares, random_ids = (claims.mask_token_prob, claims.random_token_prob), evidence.random_ids(vocabulary)
+    yield statistical_checks.check_replacements(tally, masking, shares, random_ids, vocabulary.mask_id)
+    yield statistical_checks.check_random_tokens(tally, random_ids[random_ids != vocabulary.mask_id])
     yield statistical_checks.check_positions(tally)
     yield statistical_checks.check_word_sizes(tally, masking)
+    yield statistical_checks.check_across(tally, masking)
     yield check_overlap([sample for report in evidence.reports for sample in report.texts], masking)
 
 
@@ -205,18 +236,26 @@ def _judge_labels(evidence: Evidence) -> Iterator[Check]:
     """What next sentence prediction promises of all records together."""
     tally, manifest = evidence.tally, evidence.claims.manifest
     reason = "" if evidence.schema.has_labels else NO_LABELS
-    reason = reason or ("" if tally.records else _NO_RECORDS)
+    reason = reason or ("" if tally.records else _NO_RECORDS) or evidence.parity
     if reason:
-        yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD))
+        yield from (rule.not_made(reason) for rule in (LABEL_SHARE, LABELS_BY_SHARD, LABELS_BY_LENGTH))
     else:
-        yield statistical_checks.check_label_share(tally)
-        by_shard = statistical_checks.check_exact_halves if manifest else statistical_checks.check_labels_by_shard
-        yield by_shard(evidence.reports, evidence.names)
-    yield LABELS_BY_LENGTH.not_made(reason) if reason else statistical_checks.check_labels_by_length(tally)
+        yield label_checks.check_label_share(tally)
+        yield _judge_shares_by_shard(evidence)
+        yield label_checks.check_labels_by_length(tally)
     if manifest and manifest.objective == "sop":
         reason = reason or "which segment came first in the text may show in each by itself (--objective sop)"
     if reason:
         yield from (rule.not_made(reason) for rule in (LABELS_BY_A, LABELS_BY_B, SURFACE))
         return
-    yield from statistical_checks.check_labels_by_segments(tally)
+    yield from label_checks.check_labels_by_segments(tally)
     yield check_surface([sample for report in evidence.reports for sample in report.pairs])
+
+
+def _judge_shares_by_shard(evidence: Evidence) -> Check:
+    """Ours have exact halves, over all lengths; a shard that the manifest does not name counts for itself."""
+    reports, names, places = evidence.reports, evidence.names, evidence.claims.places
+    if not places or evidence.is_parted:
+        return label_checks.check_labels_by_shard(reports, names)
+    together = [places[name].made_together if name in places else name for name in names]
+    return label_checks.check_exact_halves(reports, names, together)

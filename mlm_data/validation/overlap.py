@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from mlm_data.validation.checks import Check, Rule
 from mlm_data.validation.instances import Counts, Flags, Instances
 from mlm_data.validation.probability import binomial_p_value
-from mlm_data.validation.strategies import is_exact, tokens_together
+from mlm_data.validation.strategies import TOLERANCE_OF_WORDS, is_exact, tokens_together
 
 OVERLAP = Rule("masks of two passes", "where a text occurs again, its masks are drawn anew")
 
 _BEFORE, _AFTER = 3, 4  # tokens around one that tell it
-_TOLERANCE_OF_WORDS = 0.05  # where words stay whole, the chance is only nearly k / c
 
 _ANY = np.random.Generator(np.random.PCG64(0))  # whatever is odd and has many bits will do
 _MULTIPLIERS = _ANY.integers(2**63, size=_BEFORE + 1 + _AFTER, dtype=np.uint64) * 2 + 1
@@ -88,7 +87,7 @@ def check_overlap(samples: Sequence[TextSample], masking: str) -> Check:
     if not len(again):
         return OVERLAP.not_made("no predicted token of one record was found in another")
     both, expected = int(predicted[again].sum()), float(chances[again].mean(dtype=np.float64))
-    tolerance = 0.0 if is_exact(masking) else _TOLERANCE_OF_WORDS * expected
+    tolerance = 0.0 if is_exact(masking) else TOLERANCE_OF_WORDS * expected
     together = tokens_together(masking)
     nearest = min(max(both / len(again), expected - tolerance), expected + tolerance)
     return OVERLAP.tested(

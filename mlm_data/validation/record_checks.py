@@ -16,6 +16,7 @@ from mlm_data.validation.schema import Schema
 NO_LABELS = "there are no next_sentence_labels"
 NO_PREDICTIONS = "there are no masked_lm features"
 NO_VOCABULARY = "no vocabulary; name one with --vocab_file FILE"
+RANDOM_CHECK = "random tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ RECORD_CHECKS = (
         needs_vocabulary=True, needs_predictions=True,
     ),
     RecordCheck(
-        "random tokens", "random replacements are never special tokens, [UNK] or [unused] ones", _breaks_replacements,
+        RANDOM_CHECK, "random replacements are never special tokens, [UNK] or [unused] ones", _breaks_replacements,
         needs_vocabulary=True, needs_predictions=True,
     ),
     RecordCheck(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
-from mlm_data.examples import BERT_FEATURES, RecordError, Width, features_of
+from mlm_data.examples import BERT_FEATURES, FEATURES, RecordError, Width, features_of
 from mlm_data.manifest import Manifest
 
 LABELS, WORD_STARTS = "next_sentence_labels", "input_word_starts"
@@ -48,6 +49,8 @@ class Schema:
         slots: P, values of the masked_lm features; 0 where there are none.
         has_labels: whether there are next_sentence_labels.
         has_word_starts: whether there are input_word_starts, as records have that are masked in training only.
+        slots_by_length: where records of one dataset have several lengths, P by each L, ascending; `width` and `slots`
+            are those of the longest.
     """
 
     kind: Kind
@@ -56,6 +59,7 @@ class Schema:
     slots: int
     has_labels: bool
     has_word_starts: bool
+    slots_by_length: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: Mapping[str, NDArray[Any]]) -> Schema:
@@ -77,6 +81,20 @@ class Schema:
             has_labels=sizes[Width.ONE] == 1,
             has_word_starts=(WORD_STARTS, "int64", sizes[Width.SEQUENCE]) in kind_of(values),
         )
+
+    def with_lengths(self, slots_by_length: Mapping[int, int]) -> Schema:
+        """The schema of a dataset whose records have these features, and several lengths."""
+        return dataclasses.replace(self._of_size(*max(slots_by_length.items())), slots_by_length=slots_by_length)
+
+    def of_length(self, width: int) -> Schema:
+        """The schema of the records of one length."""
+        return self._of_size(width, self.slots_by_length.get(width, self.slots))
+
+    def _of_size(self, width: int, slots: int) -> Schema:
+        sizes = {Width.SEQUENCE: width, Width.PREDICTIONS: slots}
+        widths = {feature.name(self.feature_names): feature.width for feature in FEATURES}
+        kind = tuple((name, dtype, sizes.get(widths.get(name, Width.ONE), size)) for name, dtype, size in self.kind)
+        return dataclasses.replace(self, kind=kind, width=width, slots=slots)
 
     def columns(self, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The features of interest by v2 name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+TOLERANCE_OF_WORDS = 0.05  # where words stay whole, chances are only nearly k / c
+
 _TOKENS_TOGETHER = {"token": 1, "whole_word": 8, "ngram": 16, "span": 32}
 _MOST_TOGETHER = max(_TOKENS_TOGETHER.values())
 

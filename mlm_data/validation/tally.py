@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.validation.instances import Counts, Instances, count_flags
+from mlm_data.validation.instances import Counts, Instances, Trait, count_flags, has_trait
 from mlm_data.validation.places import NOWHERE
 from mlm_data.validation.schema import Schema
 
@@ -57,6 +57,10 @@ class Selection:
             self.predicted + other.predicted, self.candidates + other.candidates, self.expected + other.expected
         )
 
+    def padded(self, classes: int) -> Selection:
+        """The same, with classes of which there was no token."""
+        return Selection(*(_extend(values, (classes,)) for values in (self.predicted, self.candidates, self.expected)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tally:
@@ -70,6 +74,7 @@ class Tally:
         first_places: the first record of each such kind, as `number_places` gives it, else `NOWHERE`.
         positions: predicted tokens by position, [L].
         pieces: predicted tokens by `PiecePlace`.
+        across: first tokens of B where the last one of A is predicted, by whether B begins within a word, [2].
         replacements: predicted tokens by `Replacement`, [3].
         original_ids: predicted tokens by the id that stood there, [ids].
         random_ids: those by the id of another token that stands there now, [ids].
@@ -84,6 +89,7 @@ class Tally:
     first_places: Counts
     positions: Selection
     pieces: Selection
+    across: Selection
     replacements: Counts
     original_ids: Counts
     random_ids: Counts
@@ -120,6 +126,7 @@ class Tally:
             first_places=np.full_like(counts, NOWHERE),
             positions=Selection.none(schema.width),
             pieces=Selection.none(len(PiecePlace)),
+            across=Selection.none(2),
             replacements=np.zeros(len(Replacement), np.int64),
             original_ids=by_id,
             random_ids=by_id,
@@ -159,6 +166,7 @@ class Tally:
         return dataclasses.replace(
             self,
             pieces=_select_by_piece(records),
+            across=_select_across(records),
             replacements=np.array([masked, len(now) - masked - kept, kept]),
             original_ids=np.bincount(originals, minlength=len(self.original_ids)),
             random_ids=np.bincount(now[is_random], minlength=len(self.random_ids)),
@@ -166,10 +174,29 @@ class Tally:
             joined=int((joined & predicted).sum()),
         )
 
+    def padded(self, schema: Schema) -> Tally:
+        """The same counts with room for longer records."""
+        width, slots = schema.width, schema.slots
+        return dataclasses.replace(
+            self,
+            lengths=_extend(self.lengths, (2, width + 1)),
+            a_lengths=_extend(self.a_lengths, (2, width + 1)),
+            b_lengths=_extend(self.b_lengths, (2, width + 1)),
+            counts=_extend(self.counts, (width + 1, slots + 1)),
+            first_places=_extend(self.first_places, (width + 1, slots + 1), NOWHERE),
+            positions=self.positions.padded(width),
+        )
+
     def __add__(self, other: Tally) -> Tally:
         names = [field.name for field in dataclasses.fields(self)]
         sums = {name: getattr(self, name) + getattr(other, name) for name in names if name != "first_places"}
         return Tally(**sums, first_places=np.minimum(self.first_places, other.first_places))
+
+
+def _extend(values: NDArray[Any], shape: tuple[int, ...], filler: int = 0) -> NDArray[Any]:
+    return np.pad(
+        values, [(0, size - had) for size, had in zip(shape, values.shape, strict=True)], constant_values=filler
+    )
 
 
 def _by_label(records: Instances, values: Counts) -> Counts:
@@ -212,4 +239,17 @@ def _select_by_piece(records: Instances) -> Selection:
         predicted=np.bincount(found, minlength=len(PiecePlace)),
         candidates=by_place.sum(axis=1),
         expected=by_place @ chances,
+    )
+
+
+def _select_across(records: Instances) -> Selection:
+    first = np.minimum(records.a_lengths, records.width - 1)  # of B, if there is one
+    is_behind = records.is_predicted[np.arange(len(records)), first - 2] & (records.a_lengths < records.lengths)
+    rows = np.flatnonzero(is_behind)
+    first, chances = first[rows], _chances(records)[rows]
+    is_cut = has_trait(records.restored_traits[rows, first], Trait.CONTINUATION).astype(np.int64)
+    return Selection(
+        predicted=np.bincount(is_cut[records.is_predicted[rows, first]], minlength=2),
+        candidates=np.bincount(is_cut, minlength=2),
+        expected=np.bincount(is_cut, chances, minlength=2).astype(np.float64),
     )

@@ -115,6 +115,11 @@ class TextIndex:
         ids = [*(document.ids for document in documents), np.zeros(room + 2, np.uint16)]
         self._ids = np.concatenate(ids).astype(np.uint32)
         self._entries = np.sort(np.concatenate([self._file_tokens(), self._file_sentences()]))
+        hashes = (self._entries >> _PLACE_BITS).astype(np.uint32)
+        firsts = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))
+        # Each hash once, which is less to search than all entries, with its first one; the largest number ends them.
+        self._hashes = np.append(hashes[firsts], ~np.uint32(0))
+        self._firsts = np.append(firsts, [len(hashes), len(hashes)])
 
     @property
     def tokens(self) -> int:
@@ -183,9 +188,8 @@ class TextIndex:
 
     def spread(self, values: NDArray[np.integer]) -> Counts:
         """For every entry, the value of the first one of its hash, [entries]."""
-        hashes = self._entries >> _PLACE_BITS
-        firsts = np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))
-        return np.repeat(values[firsts], np.diff(firsts, append=len(values))).astype(np.int64)
+        firsts = self._firsts[:-1]
+        return np.repeat(values[firsts[:-1]], np.diff(firsts)).astype(np.int64)
 
     def places(self, entries: Counts | slice) -> Counts:
         """The places of entries of the index."""
@@ -207,8 +211,12 @@ class TextIndex:
 
     def _anchors(self, segments: Segments, offsets: Counts) -> _Anchors:
         hashes = self._hash(segments.tokens, segments.starts + offsets, np.minimum(segments.sizes, self._window))
-        first = np.searchsorted(self._entries, _entry(hashes, 0))
-        return _Anchors(hashes, offsets, first, np.searchsorted(self._entries, _entry(hashes, _PLACE_MASK), "right"))
+        wanted = hashes.astype(np.uint32)
+        at = np.empty(len(wanted), np.int64)
+        order = np.argsort(wanted)  # neighbours are found in the same part of the memory
+        at[order] = np.searchsorted(self._hashes, wanted[order])
+        is_there = self._hashes[at] == wanted
+        return _Anchors(hashes, offsets, self._firsts[at], self._firsts[at + is_there])
 
     def _hash(self, tokens: Ids, starts: Counts, sizes: Counts) -> Hashes:
         """The hash of so many tokens, at most a window, from each start on."""

@@ -6,6 +6,7 @@ import glob
 from dataclasses import dataclass
 
 from mlm_data.inspection.sources import RequestError
+from mlm_data.objectives import find_objective
 from mlm_data.records import TokenizedDocument
 from mlm_data.shards import assign_split
 from mlm_data.storage import Storage
@@ -59,11 +60,10 @@ def open_tokens(storage: Storage, directory: str, claims: Claims) -> Tokens:
         raise RequestError(f"--tokens_dir {directory} holds the tokens of other text or settings than these shards")
     store = TokenStore(storage, directory, claims.manifest.random_seed)
     names = tuple(sorted(part.removesuffix(SUFFIX) for part in parts))
-    # Pairs need a sentence boundary.
     return Tokens(
         store,
         names,
         claims.validation_fraction,
-        least_sentences=2 if claims.manifest.label_meanings else 1,
+        least_sentences=find_objective(claims.manifest.objective, claims.manifest.parity).least_sentences,
         is_swapped=claims.manifest.objective == "sop",
     )

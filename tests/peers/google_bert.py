@@ -69,17 +69,25 @@ def run_ours(text: BenchmarkText, vocab_file: str, output: Path, *arguments: str
 
 def run_theirs(text: BenchmarkText, vocab_file: str, output: Path, checkout: str | None) -> list[Path]:
     """The shards of as many runs as there are passes, each with a seed of its own."""
-    peer = google_bert(DatasetSettings.of_length(vocab_file, 1, LENGTH), Checkouts(checkout))
+    settings = DatasetSettings.of_length(vocab_file, 1, LENGTH)
+    return [
+        shard
+        for seed in range(PASSES)
+        for shard in run_script(settings, text, output / str(seed), checkout, f"--random_seed={seed}")
+    ]
+
+
+def run_script(
+    settings: DatasetSettings, text: BenchmarkText, output: Path, checkout: str | None, *arguments: str
+) -> list[Path]:
+    """The shards of one run of the script."""
+    peer = google_bert(settings, Checkouts(checkout))
     if peer.missing:
         print(f"{peer.name} is missing: {peer.missing}", file=sys.stderr)
         raise SystemExit(2)
-    shards = []
-    for seed in range(PASSES):
-        directory = output / str(seed)
-        directory.mkdir(parents=True)
-        run_quietly([*peer.command(text, directory), f"--random_seed={seed}"], peer.environment)
-        shards += list(directory.iterdir())
-    return shards
+    output.mkdir(parents=True)
+    run_quietly([*peer.command(text, output), *arguments], peer.environment)
+    return sorted(output.iterdir())
 
 
 def run_quietly(command: Sequence[str], environment: Mapping[str, str]) -> None:
