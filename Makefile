@@ -15,20 +15,26 @@ GARDEN_NEEDS := tf-models-official==2.20.0 pyarrow 'setuptools<82'
 HF_VENV := .venv-hugging-face
 HF_NEEDS := transformers torch==2.13.0 safetensors rich
 HF_EXCHANGE := out/hugging-face
+# Of the versions that still have TensorFlow classes; its tokenizers have no wheels for Python 3.13. Without PyTorch.
+HF_TF_VENV := .venv-hugging-face-tf
+HF_TF_NEEDS := transformers==4.41.2 tensorflow==2.20.0 tf-keras==2.20.1 safetensors rich
+HF_TF_EXCHANGE := out/hugging-face-tf
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types unit bench clean check-google-bert check-hugging-face check-model-garden check-seeds check-tfds
+.PHONY: help demo test lint types unit bench clean check-google-bert check-hugging-face check-hugging-face-tf \
+  check-model-garden check-seeds check-tfds
 
 help:
-	@echo "make demo                 turn the sample corpus into shards in $(DEMO)"
-	@echo "make test                 set up and run linters, type checker and tests"
-	@echo "make bench                measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
-	@echo "make check-seeds          let the validator pass sound datasets of a hundred seeds"
-	@echo "make check-tfds           read the demo's shards with TensorFlow Datasets"
-	@echo "make check-model-garden   train on the demo's shards with TF Model Garden"
-	@echo "make check-hugging-face   exchange checkpoints with transformers, both ways"
-	@echo "make check-google-bert    compare with a checkout of google-research/bert, find its defects: BERT=../bert"
-	@echo "make clean                delete environments and outputs"
+	@echo "make demo                   turn the sample corpus into shards in $(DEMO)"
+	@echo "make test                   set up and run linters, type checker and tests"
+	@echo "make bench                  measure against baselines: BENCH=\"--input 'books/*.txt' --bert DIR --growth\""
+	@echo "make check-seeds            let the validator pass sound datasets of a hundred seeds"
+	@echo "make check-tfds             read the demo's shards with TensorFlow Datasets"
+	@echo "make check-model-garden     train on the demo's shards with TF Model Garden"
+	@echo "make check-hugging-face     exchange checkpoints with transformers, both ways"
+	@echo "make check-hugging-face-tf  read our checkpoints with the TensorFlow classes of transformers 4.41"
+	@echo "make check-google-bert      compare with a checkout of google-research/bert, find its defects: BERT=../bert"
+	@echo "make clean                  delete environments and outputs"
 
 $(VENV)/made: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -98,9 +104,26 @@ $(HF_VENV)/made:
 check-hugging-face: $(HF_VENV)/made $(VENV)/made-dev
 	rm -rf $(HF_EXCHANGE)
 	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py make $(HF_EXCHANGE)
-	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
-	  $(BIN)/python tests/peers/hugging_face.py convert $(HF_EXCHANGE)
+	for step in read write; do \
+	  PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	    $(BIN)/python tests/peers/hugging_face.py $$step $(HF_EXCHANGE) || exit; \
+	done
 	PYTHONPATH=. $(HF_VENV)/bin/python tests/peers/hugging_face.py compare $(HF_EXCHANGE)
+
+$(HF_TF_VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
+	  { echo "got $$($(PYTHON) --version), expected Python 3.12 or older: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(HF_TF_VENV)
+	$(HF_TF_VENV)/bin/pip install --quiet --disable-pip-version-check $(HF_TF_NEEDS)
+	touch $@
+
+# Ours, theirs.
+check-hugging-face-tf: $(HF_TF_VENV)/made $(VENV)/made-dev
+	rm -rf $(HF_TF_EXCHANGE)
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(BIN)/python tests/peers/hugging_face.py write $(HF_TF_EXCHANGE)
+	PYTHONPATH=. TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=-1 \
+	  $(HF_TF_VENV)/bin/python tests/peers/hugging_face.py compare-tf $(HF_TF_EXCHANGE)
 
 # The script itself, on the development environment's TensorFlow: BERT names its checkout, BERT_CHECK other text.
 check-google-bert: $(VENV)/made-dev

@@ -17,7 +17,7 @@ from mlm_data.training.quiet_import import quiet_import
 from mlm_data.training.trained_models import require_tensorflow
 from pipelines.command_line import DONE, FlagParser, nearest_flag, run_program
 from pipelines.storage_choice import storage_for
-from pipelines.training_display import print_scores
+from pipelines.training_display import print_entropy, print_scores
 
 EPILOG = """
 Always the same instances and masks, so that two models, or two moments of one, can be compared on one dataset.
@@ -37,21 +37,24 @@ def main(arguments: Sequence[str]) -> int:
     data.shards(flags.split)  # refuses one that holds nothing, before the model is loaded
     require_tensorflow()
     with quiet_import():
-        from mlm_data.training.evaluation import Evaluator  # noqa: PLC0415
+        from mlm_data.training.evaluation import Evaluator, unigram_entropy  # noqa: PLC0415
         from mlm_data.training.model_choice import load_model  # noqa: PLC0415
     scores = Evaluator(load_model(flags.model, data), data, flags.batch_size).evaluate(flags.split)
+    entropy = unigram_entropy(data, flags.split)
     if flags.json:
-        content = {"split": flags.split, **asdict(scores), "perplexity": scores.perplexity}
-        sys.stdout.write(json.dumps(content) + "\n")
+        measured = {"perplexity": scores.perplexity, "unigram_entropy": entropy}
+        sys.stdout.write(json.dumps({"split": flags.split, **asdict(scores), **measured}) + "\n")
     else:
-        print_scores(Console(highlight=False), f"{flags.model} on {flags.data_dir}", {flags.split: scores})
+        console = Console(highlight=False)
+        print_scores(console, f"{flags.model} on {flags.data_dir}", {flags.split: scores})
+        print_entropy(console, entropy)
     return DONE
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = FlagParser(
         """Tells the masked-LM loss and perplexity, and the next sentence accuracy, of a trained model on instances it
-        was not trained on.""",
+        was not trained on; and the loss of guessing by the frequencies of their tokens alone.""",
         EPILOG,
     )
     parser.prog = "evaluate"

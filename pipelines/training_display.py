@@ -28,9 +28,13 @@ def print_results(console: Console, results: Results) -> None:
     """Prints what came of a training run."""
     splits = {"train": results.train} | ({"validation": results.validation} if results.validation else {})
     print_scores(console, f"After {results.steps:,} steps", splits)
+    print_entropy(console, results.unigram_entropy)
+
+
+def print_entropy(console: Console, unigram_entropy: float) -> None:
+    """Prints what scores are to be measured by."""
     console.print(
-        f"Guessing by the frequencies of tokens alone has a masked-LM loss of {results.unigram_entropy:.3f}.",
-        soft_wrap=True,
+        f"Guessing by the frequencies of tokens alone has a masked-LM loss of {unigram_entropy:.3f}.", soft_wrap=True
     )
 
 

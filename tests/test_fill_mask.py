@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,9 @@ from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case,
 from mlm_data.training.trained_models import find_trained_model
 from mlm_data.wordpiece import WordpieceTokenizer
 from pipelines.fill_mask import main
-from tests.tiny_bert import VOCABULARY, needs_tensorflow, outputs_of, tiny_config, tiny_model
+from tests.tiny_bert import VOCABULARY, needs_tensorflow, needs_text_ops, outputs_of, tiny_config, tiny_model
 
 TEXT = "w1 \u1e823 [MASK]w5, \u00bd [MASK]"  # W with an accent; a half, which a server must not make "1/2" either
-needs_text_ops = pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is not installed")
 FORMS = ("huggingface", "model.keras", pytest.param("saved_model", marks=needs_text_ops))
 
 

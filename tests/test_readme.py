@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from pipelines import evaluate, fill_mask, inspect_shards, make_pretraining_data, train_bert, train_vocab
-from tests.tiny_bert import needs_tensorflow
+from tests.tiny_bert import needs_tensorflow, needs_text_ops
 
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = {
@@ -56,6 +59,14 @@ def test_programs_of_models_run_as_the_readme_says(place, monkeypatch):
     assert [words[0] for words in here] == list(OF_MODELS)
     for program, *arguments in here:
         assert PROGRAMS[program]([*arguments, *OF_MODELS[program]]) == 0, shlex.join([program, *arguments])
+
+
+@needs_tensorflow
+@needs_text_ops
+def test_exports_open_as_the_readme_says(place):
+    (lines,) = re.findall(r"```python\n(.+?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    said = subprocess.run([sys.executable, "-c", lines], cwd=place, capture_output=True, text=True, check=True).stdout
+    assert "shape=(1, 2, 5)" in said  # of the model that the commands above made
 
 
 def test_the_command_for_a_cluster_is_understood():

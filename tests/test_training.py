@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from scipy.stats import entropy
 
 from mlm_data.config import SettingsError
 from mlm_data.config.training import TrainingRunSettings, TrainingSettings
-from mlm_data.shards import TRAIN
+from mlm_data.examples import decode_example
+from mlm_data.shards import TRAIN, read_records
 from mlm_data.storage import LocalStorage
 from mlm_data.training.dataset import PretrainingData
 from mlm_data.training.results import Results
@@ -78,6 +81,15 @@ def train(
 
 def scores_of(trained: Any) -> list[Scores]:
     return [entry.scores for entry in trained.log.entries]
+
+
+def entropy_of_shards(directory: Path, split: str) -> float:
+    """Of the tokens that a split asks for, in nats."""
+    counts: Counter[int] = Counter()
+    for path in directory.glob(f"{split}-*"):
+        for record in map(decode_example, read_records(LocalStorage(), str(path))):
+            counts.update(record["masked_lm_ids"][record["masked_lm_weights"] > 0].tolist())
+    return float(entropy(list(counts.values())))
 
 
 # What is minimized
@@ -278,6 +290,8 @@ def test_programs_train_and_evaluate(directory, tmp_path, capsys, monkeypatch):
     scores = json.loads(capsys.readouterr().out)
     assert scores["mlm_loss"] == pytest.approx(results.validation.mlm_loss, rel=1e-5)
     assert scores["next_sentence_accuracy"] == pytest.approx(results.validation.next_sentence_accuracy)
+    assert scores["unigram_entropy"] == pytest.approx(entropy_of_shards(directory, "validation"))
+    assert results.unigram_entropy == pytest.approx(entropy_of_shards(directory, "train"))
 
     weights = model / "export" / "huggingface" / "model.safetensors"
     before = weights.stat().st_mtime_ns

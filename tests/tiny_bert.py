@@ -16,6 +16,7 @@ from tests.making import vocabulary_content
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+needs_text_ops = pytest.mark.skipif(find_spec("tensorflow_text") is None, reason="tensorflow-text is not installed")
 
 VOCABULARY = Vocabulary.parse(vocabulary_content(), "made up")
 NEXT_SENTENCE = ("next_sentence", 2)

@@ -35,11 +35,11 @@ def draw_curves(entries: Sequence[Entry], entropy: float, path: Path) -> None:
         figure = Figure(figsize=(9.6 if has_labels else 5.2, 3.6), layout="constrained")
         axes = figure.subplots(1, 2 if has_labels else 1, squeeze=False)[0]
         _draw(axes[0], entries, lambda entry: entry.scores.mlm_loss)
-        axes[0].axhline(entropy, color=_QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label="token frequencies alone")
+        _draw_level(axes[0], entropy, f"token frequencies alone, {entropy:.2f}")
         axes[0].set_title("masked-LM loss, nats per token", loc="left", fontsize=9)
         if has_labels:
             _draw(axes[1], entries, lambda entry: entry.scores.next_sentence_accuracy)
-            axes[1].axhline(0.5, color=_QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label="chance")
+            _draw_level(axes[1], 0.5, "chance")
             axes[1].set_title("next sentence accuracy", loc="left", fontsize=9)
         for one in axes:
             one.legend(frameon=False)
@@ -55,3 +55,8 @@ def _draw(axes: Axes, entries: Sequence[Entry], value: Callable[[Entry], float |
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#d8dde3", linewidth=0.6)
+
+
+def _draw_level(axes: Axes, level: float, label: str) -> None:
+    """Draws what there is to be better than."""
+    axes.axhline(level, color=_QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label=label)

@@ -1,9 +1,10 @@
 """Exchanges checkpoints with Hugging Face's BERT, in both directions, and compares logits.
 
 A script rather than a test: `transformers` wants PyTorch, this project's trainer TensorFlow, and each lives in an
-environment of its own (`make check-hugging-face`). So it is run three times over one directory: `make` (theirs) writes
-checkpoints and their logits, `convert` (ours) reads them and writes checkpoints of its own, `compare` (theirs) reads
-those and judges all.
+environment of its own (`make check-hugging-face`). So it is run step by step over one directory: `make` (theirs) writes
+checkpoints and their logits, `read` (ours) says what these give here, `write` (ours) makes checkpoints of its own, and
+`compare` (theirs) reads those and judges all. `compare-tf` judges what `write` made by the TensorFlow classes that
+`transformers` had until its version 4, where PyTorch is not installed (`make check-hugging-face-tf`).
 
 Exit status: 0 every check passed, 1 one did not.
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +80,21 @@ def make_inputs(vocab_size: int) -> dict[str, np.ndarray]:
     }
 
 
-def logits_of_theirs(model: Any, inputs: Arrays) -> dict[str, np.ndarray]:
-    """What their model gives, by our names, at all positions."""
+def run_pytorch(model: Any, inputs: Arrays) -> Arrays:
+    """What their model gives, by their names, at all positions."""
     import torch
 
     with torch.no_grad():
-        outputs = model.eval()(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+        return model.eval()(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+
+
+def run_tensorflow(model: Any, inputs: Arrays) -> Arrays:
+    """The same, of a model of TensorFlow."""
+    return model(dict(inputs), training=False)
+
+
+def by_our_names(outputs: Arrays) -> dict[str, np.ndarray]:
+    """What their model gave."""
     names = {
         "prediction_logits": "mlm_logits",
         "logits": "mlm_logits",
@@ -128,20 +139,14 @@ def make(directory: Path) -> int:
             renamed["bert.embeddings.position_ids"] = torch.arange(config.max_position_embeddings)[None]
             renamed["cls.predictions.decoder.weight"] = renamed["bert.embeddings.word_embeddings.weight"].clone()
             save_file(renamed, file, {"format": "pt"})
-        np.savez(directory / "theirs" / f"{name}.npz", **logits_of_theirs(model, inputs))
+        np.savez(directory / "theirs" / f"{name}.npz", **by_our_names(run_pytorch(model, inputs)))
     return 0
 
 
-def convert(directory: Path) -> int:
-    """Ours: reads theirs and says what they give here; writes models with random weights and what they give."""
-    import keras
-
-    from mlm_data.config import WordpieceSettings
-    from mlm_data.storage import LocalStorage
-    from mlm_data.training.huggingface import load_weights, read_config, write_checkpoint
-    from mlm_data.training.model import ModelConfig, build_model
-    from mlm_data.vocabulary import Vocabulary
-    from mlm_data.wordpiece import WordpieceTokenizer
+def read(directory: Path) -> int:
+    """Ours: reads theirs, and says what they give here."""
+    from mlm_data.training.huggingface import load_weights, read_config
+    from mlm_data.training.model import build_model
 
     for name in THEIRS:
         checkpoint = directory / "theirs" / name
@@ -151,6 +156,20 @@ def convert(directory: Path) -> int:
         np.savez(
             directory / "theirs" / f"{name}.ours.npz", **logits_of_ours(model, make_inputs(VOCABULARY_SIZE)), **said
         )
+    return 0
+
+
+def write(directory: Path) -> int:
+    """Ours: models with random weights, the ids of some texts, and what they give."""
+    import keras
+
+    from mlm_data.config import WordpieceSettings
+    from mlm_data.storage import LocalStorage
+    from mlm_data.training.huggingface import write_checkpoint
+    from mlm_data.training.model import ModelConfig, build_model
+    from mlm_data.vocabulary import Vocabulary
+    from mlm_data.wordpiece import WordpieceTokenizer
+
     vocabulary = Vocabulary.load(str(VOCABULARY), LocalStorage())
     tokenizer = WordpieceTokenizer(vocabulary, WordpieceSettings())
     ids, offsets = tokenizer.encode([text.replace("[MASK]", "") for text in TEXTS])
@@ -173,16 +192,32 @@ def compare(directory: Path) -> int:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+    checks = [*check_theirs(directory), *check_ours(directory, "", run_pytorch)]
+    return report(f"transformers {transformers.__version__}, PyTorch {torch.__version__}", checks)
+
+
+def compare_tf(directory: Path) -> int:
+    """Theirs, of TensorFlow: reads ours."""
+    import tensorflow
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    others = f"TensorFlow {tensorflow.__version__}, PyTorch {'there' if find_spec('torch') else 'not installed'}"
+    checks = check_ours(directory, "TF", run_tensorflow)
+    return report(f"transformers {transformers.__version__}, {others}", list(checks))
+
+
+def report(versions: str, checks: Sequence[Check]) -> int:
+    """Prints a verdict on each check; gives the exit status."""
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(f"transformers {transformers.__version__}, PyTorch {torch.__version__}")
-    checks = [*check_theirs(directory), *check_ours(directory)]
+    console.print(versions, highlight=False)
     table = Table(title="Checks")
     for title in ("", "check", "seen"):
         table.add_column(title)
     for check in checks:
         table.add_row("[green]ok[/]" if check.holds else "[bold red]FAILED[/]", check.claim, escape(check.seen))
     console.print(table)
-    return 0 if all(check.holds for check in checks) else 1
+    return 0 if checks and all(check.holds for check in checks) else 1
 
 
 def check_theirs(directory: Path) -> Iterator[Check]:
@@ -205,23 +240,23 @@ def check_theirs(directory: Path) -> Iterator[Check]:
         )
 
 
-def check_ours(directory: Path) -> Iterator[Check]:
-    """Our checkpoints, read by them."""
-    from transformers import AutoTokenizer, BertForMaskedLM, BertForPreTraining
+def check_ours(directory: Path, prefix: str, run: Callable[[Any, Arrays], Arrays]) -> Iterator[Check]:
+    """Our checkpoints, read by them: by classes with this prefix, whose models are run so."""
+    import transformers
 
     for name, (heads, _) in OURS.items():
         checkpoint, written = directory / "ours" / name, np.load(directory / "ours" / f"{name}.npz")
-        kind = BertForPreTraining if ("next_sentence", 2) in heads else BertForMaskedLM
-        model, info = kind.from_pretrained(checkpoint, output_loading_info=True)
+        kind = prefix + ("BertForPreTraining" if ("next_sentence", 2) in heads else "BertForMaskedLM")
+        model, info = getattr(transformers, kind).from_pretrained(checkpoint, output_loading_info=True)
         problems = {key: found for key, found in info.items() if found}
         yield Check(
-            f"{name}: {kind.__name__} finds each key and no other",
+            f"{name}: {kind} finds each key and no other",
             {"missing_keys", "unexpected_keys"} <= info.keys() and not problems,
             str(problems or "nothing missing, unexpected or mismatched"),
         )
-        theirs = logits_of_theirs(model, make_inputs(model.config.vocab_size))
-        yield close(f"{name}: read by {kind.__name__}, it gives the same", theirs, written)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        theirs = by_our_names(run(model, make_inputs(model.config.vocab_size)))
+        yield close(f"{name}: read by {kind}, it gives the same", theirs, written)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
         yield Check(
             f"{name}: the tokenizer gives the same ids, and [MASK] its own",
             all(
@@ -243,15 +278,16 @@ def close(claim: str, theirs: Arrays, ours: Arrays) -> Check:
 
 
 def main() -> int:
-    """Runs one of the three steps."""
+    """Runs one of the steps."""
     parser = argparse.ArgumentParser(description="Exchanges checkpoints with Hugging Face's BERT.")
-    parser.add_argument("step", choices=("make", "convert", "compare"))
+    steps = {"make": make, "read": read, "write": write, "compare": compare, "compare-tf": compare_tf}
+    parser.add_argument("step", choices=steps)
     parser.add_argument("directory", type=Path)
     arguments = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     for side in ("ours", "theirs"):
         (arguments.directory / side).mkdir(parents=True, exist_ok=True)
-    return {"make": make, "convert": convert, "compare": compare}[arguments.step](arguments.directory)
+    return steps[arguments.step](arguments.directory)
 
 
 if __name__ == "__main__":
