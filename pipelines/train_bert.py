@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from mlm_data.config import SettingsError, make_section
-from mlm_data.config.training import TrainingRunSettings, TrainingSettings
-from mlm_data.training.dataset import PretrainingData, check_masks
+from mlm_data.config.training import DynamicMaskingSettings, TrainingRunSettings, TrainingSettings
+from mlm_data.training.dataset import PretrainingData
 from mlm_data.training.quiet_import import quiet_import
 from mlm_data.training.results import Results
 from mlm_data.training.run_directory import CURVES, RunState, claim_run, clear_run, examine_run, run_fingerprint
@@ -41,14 +41,14 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 
 
 _TRAINING = Stage("training")
+_SECTIONS = {"training": TrainingSettings, "masks, with --masking dynamic": DynamicMaskingSettings, "run": TrainingRunSettings}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; gives its exit status."""
-    settings, run, overwrite = _parse(arguments)
+    settings, masks, run, overwrite = _parse(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    data = PretrainingData.load(storage_for([run.data_dir]), run.data_dir)
-    check_masks(data, settings.masking)
+    data = PretrainingData.load(storage_for([run.data_dir]), run.data_dir).with_masks(settings.masking, masks)
     directory, name = Path(run.model_dir), run_fingerprint(settings, data)
     state = RunState.FREE if overwrite else _look(console, directory, name)
     if state is RunState.FINISHED:
@@ -76,14 +76,14 @@ def main(arguments: Sequence[str]) -> int:
     return DONE
 
 
-def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, TrainingRunSettings, bool]:
+def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, DynamicMaskingSettings, TrainingRunSettings, bool]:
     parser = FlagParser(
         """Trains a BERT model on a dataset of make-pretraining-data: masked language model and, where the data has
         pairs, next sentence prediction.""",
         EPILOG,
     )
-    parser.add_section("training", TrainingSettings)
-    parser.add_section("run", TrainingRunSettings)
+    for title, section in _SECTIONS.items():
+        parser.add_section(title, section)
     others = parser.add_argument_group("files")
     others.add_argument("--config", metavar="FILE", help="TOML file of settings by flag name; flags overrule it.")
     parser.add_switch("overwrite", "Delete the training run that is in the way in MODEL_DIR, if any.", others)
@@ -93,10 +93,11 @@ def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, TrainingRunSetti
     flags = vars(namespace)
     overwrite, config = flags.pop("overwrite", False), flags.pop("config", "")
     flags = (read_toml(config) if config else {}) | flags
-    names = {field.name for section in (TrainingSettings, TrainingRunSettings) for field in fields(section)}
+    names = {field.name for section in _SECTIONS.values() for field in fields(section)}
     if strange := sorted(flags.keys() - names):
         raise SettingsError(f"unknown setting {', '.join(strange)}; expected names from {', '.join(sorted(names))}")
-    return make_section(TrainingSettings, flags), make_section(TrainingRunSettings, flags), overwrite
+    training, masks, run = (make_section(section, flags) for section in _SECTIONS.values())
+    return training, masks, run, overwrite
 
 
 def _look(console: Console, directory: Path, name: str) -> RunState:

@@ -41,7 +41,8 @@ def run_fingerprint(settings: TrainingSettings, data: PretrainingData) -> str:
     if settings.init_checkpoint:
         files = sorted(find_weights(Path(settings.init_checkpoint)).glob("*.safetensors"))
         flags["init_checkpoint"] = [_sha256(file) for file in files]
-    content = {"settings": flags, "data": data.manifest_sha256}
+    masking = dataclasses.asdict(data.masking) if settings.masking == "dynamic" else None
+    content = {"settings": flags, "data": data.manifest_sha256, "masking": masking}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
