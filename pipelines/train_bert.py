@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from pipelines.storage_choice import storage_for
 from pipelines.training_display import note_of, print_results
 
 if TYPE_CHECKING:
+    from mlm_data.training.loop import Training
     from mlm_data.training.training_log import Entry
 
 EPILOG = """
@@ -41,7 +42,11 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 
 
 _TRAINING = Stage("training")
-_SECTIONS = {"training": TrainingSettings, "masks, with --masking dynamic": DynamicMaskingSettings, "run": TrainingRunSettings}
+_SECTIONS = {
+    "training": TrainingSettings,
+    "masks, with --masking dynamic": DynamicMaskingSettings,
+    "run": TrainingRunSettings,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,15 +62,15 @@ def main(arguments: Sequence[str]) -> int:
     require_tensorflow("tensorboard")
     with quiet_import():  # only now, since it takes seconds
         from mlm_data.training.finish import finish  # noqa: PLC0415
-        from mlm_data.training.loop import DivergedError, Training, train  # noqa: PLC0415
+        from mlm_data.training import loop  # noqa: PLC0415
         from mlm_data.training.model_choice import choose_model  # noqa: PLC0415
-    training = Training(settings, run, data, choose_model(settings, data))
+    training = loop.Training(settings, run, data, choose_model(settings, data))
     if this_worker().index == 0:
-        _claim(directory, name, settings, data, clear=state is RunState.FREE)
+        _claim(directory, name, training, clear=state is RunState.FREE)
     try:
         with StageDisplay(console) as display:
-            trained = train(training, _teller(display, settings.num_train_steps))
-    except DivergedError as error:
+            trained = loop.train(training, _teller(display, settings.num_train_steps))
+    except loop.DivergedError as error:
         console.print(f"[red]The run failed:[/] {escape(str(error))}")
         return FAILED
     if trained.is_chief:
@@ -117,7 +122,7 @@ def _look(console: Console, directory: Path, name: str) -> RunState:
     return state
 
 
-def _claim(directory: Path, name: str, settings: TrainingSettings, data: PretrainingData, *, clear: bool) -> None:
+def _claim(directory: Path, name: str, training: Training, *, clear: bool) -> None:
     """Makes MODEL_DIR ours, and clears it of another run if asked to.
 
     Raises:
@@ -126,7 +131,7 @@ def _claim(directory: Path, name: str, settings: TrainingSettings, data: Pretrai
     try:
         if clear:
             clear_run(directory)
-        claim_run(directory, name, settings, data)
+        claim_run(directory, name, training.settings, training.data, asdict(training.config))
     except OSError as error:
         raise SettingsError(f"--model_dir {directory} cannot be written to: {error}") from error
 

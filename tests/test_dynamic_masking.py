@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterable
 
@@ -212,9 +211,7 @@ def test_masks_follow_the_generators_law(masking):
 
 @pytest.mark.parametrize("masking", STRATEGIES)
 def test_random_tokens_are_uniform_over_ordinary_ones(masking):
-    settings = MaskingSettings(
-        masking=masking, max_predictions_per_seq=20, mask_token_prob=0.0, random_token_prob=1.0
-    )
+    settings = MaskingSettings(masking=masking, max_predictions_per_seq=20, mask_token_prob=0.0, random_token_prob=1.0)
     draws = [mask_again(without_masks(), settings, seed) for seed in range(20)]
     now = np.concatenate([np.take_along_axis(draw["input_word_ids"], places(draw)[:, None], 1)[:, 0] for draw in draws])
     counts = np.bincount(now, minlength=len(VOCABULARY))

@@ -127,9 +127,7 @@ class DynamicMaskingSettings:
         metavar="P",
         words={"auto": -1},
     )
-    max_ngram_size: int = _setting(
-        0, "Most words of an n-gram; auto likewise.", metavar="N", words={"auto": 0}
-    )
+    max_ngram_size: int = _setting(0, "Most words of an n-gram; auto likewise.", metavar="N", words={"auto": 0})
 
     def __post_init__(self) -> None:
         _check_choices(self)

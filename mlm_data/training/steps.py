@@ -57,7 +57,7 @@ def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share
 
 
 def make_evaluate(model: keras.Model, worker: Share = WHOLE) -> Callable[[Any], Any]:
-    """Gives the function that sums over all batches of a dataset: `Sums` as float64 [6]."""
+    """Gives the function that sums over all batches of a dataset: `Sums` as float64 [7]."""
     strategy = tf.distribute.get_strategy()
     take_rows = _row_taker(strategy, worker)
 
@@ -128,5 +128,5 @@ def _inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_up(strategy: Any, sums: Sums) -> Any:
-    """Sums of all replicas, float64 [6]."""
+    """Sums of all replicas, float64 [7]."""
     return tf.stack([tf.cast(strategy.reduce(_SUM, value, axis=None), tf.float64) for value in sums])

@@ -46,7 +46,9 @@ def find_words(candidates: Any, starts: Any, budgets: Any) -> Words:
         budgets: most tokens to predict, int32 [rows].
     """
     numbers = number_runs(starts)
-    ranks = tf.reshape(tf.range(tf.size(starts)) - tf.gather(_places(starts), tf.reshape(numbers, [-1])), tf.shape(starts))
+    ranks = tf.reshape(
+        tf.range(tf.size(starts)) - tf.gather(_places(starts), tf.reshape(numbers, [-1])), tf.shape(starts)
+    )
     reaches_beyond = tf.cast(candidates & (ranks >= budgets[:, tf.newaxis]), tf.int32)
     is_too_long = tf.math.segment_max(tf.reshape(reaches_beyond, [-1]), tf.reshape(numbers, [-1])) > 0
     fits = ~tf.gather(is_too_long, numbers)
