@@ -22,7 +22,7 @@ from pipelines.storage_choice import storage_for
 from pipelines.training_display import print_scores, print_unigram_entropy
 
 EPILOG = """
-Always the same instances and masks, whatever the model and --batch_size, so that two models, or two moments of one, can
+Always the same instances and masks, whatever the model and the batches, so that two models, or two moments of one, can
 be compared on one dataset.
 
 examples:
@@ -67,8 +67,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.prog = "evaluate"
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR",
-        help="MODEL_DIR of train-bert, finished or not, one of its checkpoints (MODEL_DIR/checkpoints/ckpt-2000), or a BERT "
-        "with config.json and model.safetensors.",
+        help="MODEL_DIR of train-bert, finished or not, one of its checkpoints (MODEL_DIR/checkpoints/ckpt-2000), or a "
+        "BERT with config.json and model.safetensors.",
     )  # fmt: skip
     parser.add_argument(
         "--data_dir",

@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         return DONE
     require_tensorflow("tensorboard")
     with quiet_import():  # only now, since it takes seconds
-        from mlm_data.training.finish import finish  # noqa: PLC0415
         from mlm_data.training import loop  # noqa: PLC0415
+        from mlm_data.training.finish import finish  # noqa: PLC0415
         from mlm_data.training.model_choice import choose_model  # noqa: PLC0415
     training = loop.Training(settings, run, data, choose_model(settings, data))
     if this_worker().index == 0:
@@ -101,8 +101,8 @@ def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, DynamicMaskingSe
     names = {field.name for section in _SECTIONS.values() for field in fields(section)}
     if strange := sorted(flags.keys() - names):
         raise SettingsError(f"unknown setting {', '.join(strange)}; expected names from {', '.join(sorted(names))}")
-    training, masks, run = (make_section(section, flags) for section in _SECTIONS.values())
-    return training, masks, run, overwrite
+    masks, run = make_section(DynamicMaskingSettings, flags), make_section(TrainingRunSettings, flags)
+    return make_section(TrainingSettings, flags), masks, run, overwrite
 
 
 def _look(console: Console, directory: Path, name: str) -> RunState:

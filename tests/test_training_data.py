@@ -208,7 +208,7 @@ def test_masks_are_those_of_the_shards_or_drawn_as_told(data, tmp_path):
         data.with_masks("static", words)
     with pytest.raises(SettingsError, match="--max_predictions_per_seq is 30 but instances of 32 tokens leave 29"):
         data.with_masks("dynamic", DynamicMaskingSettings(max_predictions_per_seq=30))
-    with pytest.raises(SettingsError, match="--masked_lm_prob is 0.9; expected above 0, up to 0.5"):
+    with pytest.raises(SettingsError, match=r"--masked_lm_prob is 0\.9; expected above 0, up to 0.5"):
         data.with_masks("dynamic", DynamicMaskingSettings(masked_lm_prob=0.9))
 
     write_dataset(tmp_path, documents=3, masking="none", **LENGTHS)

@@ -107,7 +107,8 @@ class PretrainingData:
         room = length - OBJECTIVES[self.manifest.objective].special_tokens
         if slots > room:
             raise SettingsError(
-                f"--max_predictions_per_seq is {slots} but instances of {length} tokens leave {room} to predict; lower it"
+                f"--max_predictions_per_seq is {slots} but instances of {length} tokens leave {room} to predict; "
+                f"lower it"
             )
 
     def by_length(self, split: str) -> tuple[Self, ...]:
@@ -127,8 +128,9 @@ class PretrainingData:
             split: tuple(shard for shard in some if shard.seq_length == length)
             for split, some in self.manifest.shards.items()
         }
-        sizes = {"max_seq_length": length, "max_predictions_per_seq": slots, "sequence_buckets": None}
-        manifest = dataclasses.replace(self.manifest, shards=shards, **sizes)
+        manifest = dataclasses.replace(
+            self.manifest, shards=shards, max_seq_length=length, max_predictions_per_seq=slots, sequence_buckets=None
+        )
         return dataclasses.replace(self, manifest=manifest, masking=self.masking.shortened(length))
 
     def shards(self, split: str) -> tuple[WrittenShard, ...]:

@@ -20,8 +20,8 @@ _MOST_IN_A_CYCLE = 100_000
 class LengthOrder:
     """An endless random order of lengths, which are numbered from 0 on.
 
-    It is made of cycles, each with the same batches in another random order; so that one knows, without drawing them all,
-    how many of each length there were before any moment.
+    It is made of cycles, each of the same lengths in another random order; so that one knows, without drawing them all,
+    how often each has come before any moment.
     """
 
     def __init__(self, instances: Sequence[int], key: Any) -> None:

@@ -19,8 +19,13 @@ Masker = Callable[[Batch, Any], Batch]  # of a batch and a seed, int64 [2]
 
 
 class _Selection(NamedTuple):
-    """Tokens to predict: positions int32 [rows, P], ascending, then 0; which slots are used, bool [rows, P]; and which
-    are hidden in a way of their own, likewise, the others as the token before. None: all.
+    """Tokens to predict.
+
+    Attributes:
+        positions: int32, shape [rows, P], ascending, then 0.
+        used: slots, bool, shape [rows, P].
+        begins: tokens that are hidden in a way of their own, bool, shape [rows, P]; the others in the same way as the
+            token before. None: all.
     """
 
     positions: Any
@@ -31,8 +36,8 @@ class _Selection(NamedTuple):
 def make_masker(settings: MaskingSettings, vocabulary: Vocabulary) -> Masker:
     """Gives the function that puts new masks in place of those a batch has, if it has any.
 
-    Which tokens are chosen, and how they are hidden, is decided by the rules of `mlm_data.masking.mask_tokens`, but that
-    random tokens are ordinary ones in any case.
+    Which tokens are chosen, and how they are hidden, is decided by the rules of `mlm_data.masking.mask_tokens`, except
+    that random tokens are ordinary ones in any case.
 
     Args:
         settings: strategy, rates and P, the number of mask slots.
@@ -53,9 +58,10 @@ def make_masker(settings: MaskingSettings, vocabulary: Vocabulary) -> Masker:
         if settings.masking == "token":
             positions, used, begins = _select_tokens(candidates, budgets, settings, seeds[0])
         else:
-            given = batch.get("input_word_starts")
-            is_known = given is not None
-            starts = tf.cast(given, tf.bool) if is_known else find_word_starts(original_ids, candidates, vocabulary)
+            if "input_word_starts" in batch:
+                starts = tf.cast(batch["input_word_starts"], tf.bool)
+            else:
+                starts = find_word_starts(original_ids, candidates, vocabulary)
             positions, used, begins = _select_words(candidates, starts, budgets, settings, seeds[:3])
         # In slots out of use, position 0 gets what it has.
         originals = tf.gather(original_ids, positions, batch_dims=1)
