@@ -31,13 +31,18 @@ RUNS: dict[str, dict[str, Any]] = {
     "float16": {**_PLAIN, "max_grad_norm": 0.0, "mixed_precision": "float16"},
 }
 
+# On a machine that is busy with other things, a worker may be silent for longer than TensorFlow puts up with.
 _TRAIN = """
 import json, sys
+from functools import partial
 from pathlib import Path
 import tensorflow as tf
+from tensorflow.python.eager.context import context
 devices, runs = int(sys.argv[3]), json.loads(sys.argv[4])
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+configure = context().configure_coordination_service
+context().configure_coordination_service = partial(configure, heartbeat_timeout_in_ms=600_000)
 from tests.tiny_training import train
 for name, flags in runs.items():
     train(Path(sys.argv[1]), Path(sys.argv[2]) / name, run={"distribution": sys.argv[5]}, **flags)
