@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlm_data.config import SettingsError
-from mlm_data.config.training import TrainingSettings
+from mlm_data.config.training import DynamicMaskingSettings, TrainingSettings
 from mlm_data.shards import TRAIN
 from mlm_data.storage import LocalStorage
 from mlm_data.training.dataset import PretrainingData
@@ -24,8 +24,7 @@ from mlm_data.training.workers import WHOLE
 with quiet_import():
     import tensorflow as tf
 
-    from mlm_data.training.dynamic_masking import make_masker
-    from mlm_data.training.input import Masker, Reader
+    from mlm_data.training.input import Reader
     from mlm_data.training.model import MODEL_SIZES, build_model
     from mlm_data.training.model_choice import choose_model
     from mlm_data.training.optimization import make_optimizer
@@ -33,6 +32,7 @@ with quiet_import():
     from mlm_data.training.steps import make_run_steps
 
 _READ_AT_ONCE = 256  # batch size of readers, whatever that of the models
+_STEPS = 24  # of training on several lengths, among which all come
 _SEED = 1
 
 
@@ -55,7 +55,13 @@ class Speed:
 def make_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.input_throughput", description=__doc__)
-    parser.add_argument("--data_dir", required=True, metavar="DIR", help="a dataset of make-pretraining-data")
+    parser.add_argument(
+        "--data_dir",
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="datasets of make-pretraining-data, for example one padded to one length and one with --sequence_buckets",
+    )
     parser.add_argument("--model_sizes", nargs="+", default=["tiny", "base"], choices=MODEL_SIZES, metavar="SIZE")
     parser.add_argument("--batch_size", type=int, default=16, help="instances of a training step")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each is measured, at least once")
@@ -66,20 +72,31 @@ def main(arguments: Sequence[str]) -> int:
     """Measures and prints; gives the exit status."""
     flags = make_parser().parse_args(arguments)
     try:
-        data = PretrainingData.load(LocalStorage(), flags.data_dir)
+        datasets = [PretrainingData.load(LocalStorage(), directory) for directory in flags.data_dir]
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    maskers = {"static masks": None, "dynamic masks": make_masker(data.masking, data.vocabulary)}
-    readers = {name: read_speed(data, masker, flags.seconds) for name, masker in maskers.items()}
-    models = {size: training_speed(data, size, flags.batch_size, flags.seconds) for size in flags.model_sizes}
-    print_speeds(Console(highlight=False), readers, models)
+    for data in datasets:
+        readers = {name: read_speed(some, draws, flags.seconds) for name, (some, draws) in ways_to_mask(data).items()}
+        some = next(iter(ways_to_mask(data).values()))
+        models = {size: training_speed(*some, size, flags) for size in flags.model_sizes}
+        print_speeds(Console(highlight=False), data.directory, readers, models)
     return 0
 
 
-def read_speed(data: PretrainingData, masker: Masker | None, seconds: float) -> Speed:
+def ways_to_mask(data: PretrainingData) -> dict[str, tuple[PretrainingData, bool]]:
+    """The data with its own masks, if it has any, and with some drawn anew; and whether they are."""
+    static = {"masks of the shards": (data, False)} if data.has_masks else {}
+    drawn = {}
+    for strategy in ("token", "whole_word", "span"):
+        some = data.with_masks("dynamic", DynamicMaskingSettings(dynamic_masking=strategy))
+        drawn[f"{strategy} masks drawn"] = (some, True)
+    return static | drawn
+
+
+def read_speed(data: PretrainingData, draws_masks: bool, seconds: float) -> Speed:
     """Of the input alone, shuffled and parsed as for training."""
-    reader = Reader(data, _READ_AT_ONCE, masker=masker)
+    reader = Reader(data, _READ_AT_ONCE, draws_masks=draws_masks)
     batches = iter(reader.training_batches(TRAIN, seed=_SEED, shuffle_buffer=TrainingSettings().shuffle_buffer))
 
     def read() -> int:
@@ -91,27 +108,28 @@ def read_speed(data: PretrainingData, masker: Masker | None, seconds: float) -> 
     return Speed.measure(read, seconds)
 
 
-def training_speed(data: PretrainingData, size: str, batch_size: int, seconds: float) -> Speed:
-    """Of training alone, on one batch again and again."""
-    settings = TrainingSettings(model_size=size, batch_size=batch_size)
-    batch = Reader(data, batch_size).training_batches(TRAIN, seed=_SEED, shuffle_buffer=1).take(1)
-    batches = iter(batch.cache().repeat())
+def training_speed(data: PretrainingData, draws_masks: bool, size: str, flags: argparse.Namespace) -> Speed:
+    """Of training alone, on one batch again and again, or on several where they have several lengths."""
+    settings = TrainingSettings(model_size=size, batch_size=flags.batch_size)
+    reader = Reader(data, flags.batch_size, draws_masks=draws_masks)
+    steps = _STEPS if len(data.by_length(TRAIN)) > 1 else 1
+    batches = iter(reader.training_batches(TRAIN, seed=_SEED, shuffle_buffer=1).take(steps).cache().repeat())
     with tempfile.TemporaryDirectory() as directory:
         model = build_model(choose_model(settings, data))
         progress = Progress(model, make_optimizer(settings, model.trainable_variables), Path(directory), keep=1)
         run_steps = make_run_steps(progress, settings, WHOLE)
 
     def train() -> int:
-        run_steps(batches, tf.constant(1, tf.int64)).numpy()  # waits
-        return batch_size
+        run_steps(batches, tf.constant(steps, tf.int64)).numpy()  # waits
+        return steps * settings.batch_size
 
     train()  # which makes the graph
-    return Speed.measure(train, seconds)
+    return Speed.measure(train, flags.seconds)
 
 
-def print_speeds(console: Console, readers: dict[str, Speed], models: dict[str, Speed]) -> None:
+def print_speeds(console: Console, title: str, readers: dict[str, Speed], models: dict[str, Speed]) -> None:
     """Prints a table of all, and how many times as fast as a model the input is."""
-    table = Table(title="Instances a second, all processors")
+    table = Table(title=f"{title}: instances a second, all processors")
     for name in ("", "wall time", "CPU time", *(f"x {size}" for size in models)):
         table.add_column(name, justify="right" if name else "left")
     for name, speed in readers.items():

@@ -69,7 +69,7 @@ class FlagParser(argparse.ArgumentParser):
             return
         options: dict[str, Any] = {"help": description}
         if field.metadata["words"]:
-            options["type"] = _number_or(field.metadata["words"])
+            options["type"] = _number_or(field.metadata["words"], kind)
         elif kind in (int, float):
             options["type"] = kind
         elif kind == tuple[int, ...]:
@@ -143,14 +143,15 @@ def _boolean(value: str) -> bool:
     raise argparse.ArgumentTypeError(f"{value!r} is neither true nor false")
 
 
-def _number_or(words: Iterable[str]) -> Callable[[str], int | str]:
-    def parse(value: str) -> int | str:
+def _number_or(words: Iterable[str], kind: type[int | float]) -> Callable[[str], int | float | str]:
+    def parse(value: str) -> int | float | str:
         if value in words:
             return value
         try:
-            return int(value)
+            return kind(value)
         except ValueError:
-            message = f"{value!r} is neither a whole number nor {' or '.join(words)}"
+            number = "a whole number" if kind is int else "a number"
+            message = f"{value!r} is neither {number} nor {' or '.join(words)}"
             raise argparse.ArgumentTypeError(message) from None
 
     return parse

@@ -11,16 +11,19 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mlm_data.config import make_section
+from mlm_data.config.training import DynamicMaskingSettings
 from mlm_data.shards import VALIDATION
 from mlm_data.training.dataset import PretrainingData
 from mlm_data.training.quiet_import import quiet_import
 from mlm_data.training.trained_models import require_tensorflow
 from pipelines.command_line import DONE, FlagParser, nearest_flag, run_program
 from pipelines.storage_choice import storage_for
-from pipelines.training_display import print_entropy, print_scores
+from pipelines.training_display import print_scores, print_unigram_entropy
 
 EPILOG = """
-Always the same instances and masks, so that two models, or two moments of one, can be compared on one dataset.
+Always the same instances and masks, whatever the model and the batches, so that two models, or two moments of one, can
+be compared on one dataset.
 
 examples:
   evaluate --model out/model --data_dir out/data
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the program; gives its exit status."""
     flags = _parse(arguments)
     data = PretrainingData.load(storage_for([flags.data_dir]), flags.data_dir)
+    masks = make_section(DynamicMaskingSettings, vars(flags))
+    data = data.with_masks("static" if data.has_masks else "dynamic", masks)
     data.shards(flags.split)  # refuses one that holds nothing, before the model is loaded
     require_tensorflow()
     with quiet_import():
@@ -42,25 +47,27 @@ def main(arguments: Sequence[str]) -> int:
     scores = Evaluator(load_model(flags.model, data), data, flags.batch_size).evaluate(flags.split)
     entropy = unigram_entropy(data, flags.split)
     if flags.json:
-        measured = {"perplexity": scores.perplexity, "unigram_entropy": entropy}
-        sys.stdout.write(json.dumps({"split": flags.split, **asdict(scores), **measured}) + "\n")
+        told = {"perplexity": scores.perplexity, "unigram_entropy": entropy}
+        content = {"split": flags.split, **asdict(scores), **told}
+        sys.stdout.write(json.dumps(content) + "\n")
     else:
         console = Console(highlight=False)
         print_scores(console, f"{flags.model} on {flags.data_dir}", {flags.split: scores})
-        print_entropy(console, entropy)
+        print_unigram_entropy(console, entropy)
     return DONE
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = FlagParser(
-        """Tells the masked-LM loss and perplexity, and the next sentence accuracy, of a trained model on instances it
-        was not trained on; and the loss of guessing by the frequencies of their tokens alone.""",
+        """Tells masked-LM loss, perplexity and accuracy, and next sentence accuracy, of a trained model on instances it
+        was not trained on, each of them once; and the loss of guessing by the frequencies of their tokens alone.""",
         EPILOG,
     )
     parser.prog = "evaluate"
     parser.add_argument(
         "--model", type=Path, required=True, metavar="DIR",
-        help="MODEL_DIR of train-bert, or a BERT with config.json and model.safetensors.",
+        help="MODEL_DIR of train-bert, finished or not, one of its checkpoints (MODEL_DIR/checkpoints/ckpt-2000), or a "
+        "BERT with config.json and model.safetensors.",
     )  # fmt: skip
     parser.add_argument(
         "--data_dir",
@@ -74,6 +81,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--batch_size", type=_positive, default=64, metavar="N", help="Instances to look at together (default: 64)."
     )
+    parser.add_section("masks, of data made with --masking none", DynamicMaskingSettings)
     parser.add_switch("json", "Write the scores as one JSON object instead.")
     parser.set_defaults(json=False)
     flags, unknown = parser.parse_flags(arguments)

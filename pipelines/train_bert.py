@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from mlm_data.config import SettingsError, make_section
-from mlm_data.config.training import TrainingRunSettings, TrainingSettings
-from mlm_data.training.dataset import PretrainingData, check_masks
+from mlm_data.config.training import DynamicMaskingSettings, TrainingRunSettings, TrainingSettings
+from mlm_data.training.dataset import PretrainingData
 from mlm_data.training.quiet_import import quiet_import
 from mlm_data.training.results import Results
 from mlm_data.training.run_directory import CURVES, RunState, claim_run, clear_run, examine_run, run_fingerprint
@@ -24,6 +24,7 @@ from pipelines.storage_choice import storage_for
 from pipelines.training_display import note_of, print_results
 
 if TYPE_CHECKING:
+    from mlm_data.training.loop import Training
     from mlm_data.training.training_log import Entry
 
 EPILOG = """
@@ -41,14 +42,18 @@ exit status: 0 done, 1 the run failed, 2 the command cannot be meant
 
 
 _TRAINING = Stage("training")
+_SECTIONS = {
+    "training": TrainingSettings,
+    "masks, with --masking dynamic": DynamicMaskingSettings,
+    "run": TrainingRunSettings,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; gives its exit status."""
-    settings, run, overwrite = _parse(arguments)
+    settings, masks, run, overwrite = _parse(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    data = PretrainingData.load(storage_for([run.data_dir]), run.data_dir)
-    check_masks(data, settings.masking)
+    data = PretrainingData.load(storage_for([run.data_dir]), run.data_dir).with_masks(settings.masking, masks)
     directory, name = Path(run.model_dir), run_fingerprint(settings, data)
     state = RunState.FREE if overwrite else _look(console, directory, name)
     if state is RunState.FINISHED:
@@ -56,16 +61,16 @@ def main(arguments: Sequence[str]) -> int:
         return DONE
     require_tensorflow("tensorboard")
     with quiet_import():  # only now, since it takes seconds
+        from mlm_data.training import loop  # noqa: PLC0415
         from mlm_data.training.finish import finish  # noqa: PLC0415
-        from mlm_data.training.loop import DivergedError, Training, train  # noqa: PLC0415
         from mlm_data.training.model_choice import choose_model  # noqa: PLC0415
-    training = Training(settings, run, data, choose_model(settings, data))
+    training = loop.Training(settings, run, data, choose_model(settings, data))
     if this_worker().index == 0:
-        _claim(directory, name, settings, data, clear=state is RunState.FREE)
+        _claim(directory, name, training, clear=state is RunState.FREE)
     try:
         with StageDisplay(console) as display:
-            trained = train(training, _teller(display, settings.num_train_steps))
-    except DivergedError as error:
+            trained = loop.train(training, _teller(display, settings.num_train_steps))
+    except loop.DivergedError as error:
         console.print(f"[red]The run failed:[/] {escape(str(error))}")
         return FAILED
     if trained.is_chief:
@@ -76,14 +81,14 @@ def main(arguments: Sequence[str]) -> int:
     return DONE
 
 
-def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, TrainingRunSettings, bool]:
+def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, DynamicMaskingSettings, TrainingRunSettings, bool]:
     parser = FlagParser(
         """Trains a BERT model on a dataset of make-pretraining-data: masked language model and, where the data has
         pairs, next sentence prediction.""",
         EPILOG,
     )
-    parser.add_section("training", TrainingSettings)
-    parser.add_section("run", TrainingRunSettings)
+    for title, section in _SECTIONS.items():
+        parser.add_section(title, section)
     others = parser.add_argument_group("files")
     others.add_argument("--config", metavar="FILE", help="TOML file of settings by flag name; flags overrule it.")
     parser.add_switch("overwrite", "Delete the training run that is in the way in MODEL_DIR, if any.", others)
@@ -93,10 +98,11 @@ def _parse(arguments: Sequence[str]) -> tuple[TrainingSettings, TrainingRunSetti
     flags = vars(namespace)
     overwrite, config = flags.pop("overwrite", False), flags.pop("config", "")
     flags = (read_toml(config) if config else {}) | flags
-    names = {field.name for section in (TrainingSettings, TrainingRunSettings) for field in fields(section)}
+    names = {field.name for section in _SECTIONS.values() for field in fields(section)}
     if strange := sorted(flags.keys() - names):
         raise SettingsError(f"unknown setting {', '.join(strange)}; expected names from {', '.join(sorted(names))}")
-    return make_section(TrainingSettings, flags), make_section(TrainingRunSettings, flags), overwrite
+    masks, run = make_section(DynamicMaskingSettings, flags), make_section(TrainingRunSettings, flags)
+    return make_section(TrainingSettings, flags), masks, run, overwrite
 
 
 def _look(console: Console, directory: Path, name: str) -> RunState:
@@ -116,7 +122,7 @@ def _look(console: Console, directory: Path, name: str) -> RunState:
     return state
 
 
-def _claim(directory: Path, name: str, settings: TrainingSettings, data: PretrainingData, *, clear: bool) -> None:
+def _claim(directory: Path, name: str, training: Training, *, clear: bool) -> None:
     """Makes MODEL_DIR ours, and clears it of another run if asked to.
 
     Raises:
@@ -125,7 +131,7 @@ def _claim(directory: Path, name: str, settings: TrainingSettings, data: Pretrai
     try:
         if clear:
             clear_run(directory)
-        claim_run(directory, name, settings, data)
+        claim_run(directory, name, training.settings, training.data, asdict(training.config))
     except OSError as error:
         raise SettingsError(f"--model_dir {directory} cannot be written to: {error}") from error
 

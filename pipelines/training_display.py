@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mlm_data.summary import NONE
 from mlm_data.training.results import Results
-from mlm_data.training.scores import Scores
+from mlm_data.training.scores import Scores, perplexity_of
 
 if TYPE_CHECKING:
     from mlm_data.training.training_log import Entry
@@ -28,13 +28,15 @@ def print_results(console: Console, results: Results) -> None:
     """Prints what came of a training run."""
     splits = {"train": results.train} | ({"validation": results.validation} if results.validation else {})
     print_scores(console, f"After {results.steps:,} steps", splits)
-    print_entropy(console, results.unigram_entropy)
+    print_unigram_entropy(console, results.unigram_entropy)
 
 
-def print_entropy(console: Console, unigram_entropy: float) -> None:
-    """Prints what scores are to be measured by."""
+def print_unigram_entropy(console: Console, entropy: float) -> None:
+    """Prints what a model has to be better than."""
     console.print(
-        f"Guessing by the frequencies of tokens alone has a masked-LM loss of {unigram_entropy:.3f}.", soft_wrap=True
+        f"Guessing by the frequencies of tokens alone has a masked-LM loss of {entropy:.3f}, perplexity "
+        f"{perplexity_of(entropy):,.1f}.",
+        soft_wrap=True,
     )
 
 
@@ -45,6 +47,8 @@ def print_scores(console: Console, title: str, scores: Mapping[str, Scores]) -> 
     for split in scores:
         table.add_column(split, justify="right")
     columns = scores.values()
+    table.add_row("instances", *(f"{one.instances:,}" for one in columns))
+    table.add_row("tokens to predict", *(f"{one.predictions:,}" for one in columns))
     table.add_row("masked-LM loss (nats)", *(f"{one.mlm_loss:.3f}" for one in columns))
     table.add_row("perplexity", *(f"{one.perplexity:,.1f}" for one in columns))
     table.add_row("masked-LM accuracy", *(f"{one.mlm_accuracy:.1%}" for one in columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from mlm_data import chance
-from mlm_data.config import Settings
+from mlm_data.config import MaskingSettings, Settings
 from mlm_data.dataset_directory import CONFIG
-from mlm_data.examples import encode_batch
-from mlm_data.instances import gather_instances, shortest_holding
+from mlm_data.examples import encode_batch, features_of
+from mlm_data.instances import gather_instances, shortest_holding, split_by_length
 from mlm_data.manifest import MANIFEST, Manifest
 from mlm_data.masking import mask_tokens
 from mlm_data.pairing import lay_end_to_end, make_segments
-from mlm_data.records import InstanceBatch
+from mlm_data.records import InstanceBatch, Segments
 from mlm_data.shards import TRAIN, VALIDATION, WrittenShard, shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.storage import LocalStorage
@@ -50,10 +51,19 @@ class Finished:
 
 
 def masked_batch(settings: Settings, documents: int, seed: int) -> InstanceBatch:
+    """Instances of so many documents, all padded to the longest length."""
+    length = settings.pairing.max_seq_length
+    return _mask(_segments(settings, documents, seed), length, settings.masking, settings, seed)
+
+
+def _segments(settings: Settings, documents: int, seed: int) -> Segments:
     corpus = lay_end_to_end(random_documents(documents, sentences=(2, 30), words=(1, 40), seed=seed))
-    segments = make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
-    batch = gather_instances(segments, VOCABULARY, settings.pairing.max_seq_length)
-    return mask_tokens(batch, settings.masking, VOCABULARY, chance.generator(seed, "mask"), settings.pairing.parity)
+    return make_segments(corpus, settings.pairing, VOCABULARY.sep_id, chance.generator(seed, "pair"))
+
+
+def _mask(segments: Segments, length: int, masking: MaskingSettings, settings: Settings, seed: int) -> InstanceBatch:
+    batch = gather_instances(segments, VOCABULARY, length)
+    return mask_tokens(batch, masking, VOCABULARY, chance.generator(seed, "mask"), settings.pairing.parity)
 
 
 def finished_dataset(
@@ -84,21 +94,24 @@ def finished_dataset(
 
 def write_dataset(directory: Path, *, buckets: int = 2, documents: int = 30, **flags: Any) -> None:
     """Writes what a reader of shards looks at; every shard holds some documents of its own, and more than the last."""
-    settings = Settings.from_flags({"dupe_factor": 2, "max_seq_length": 32, "max_predictions_per_seq": 5, **flags})
-    shards = settings.shards
-    written = {}
+    slots = 0 if flags.get("masking") == "none" else 5
+    settings = Settings.from_flags({"dupe_factor": 2, "max_seq_length": 32, "max_predictions_per_seq": slots, **flags})
+    shards, written = settings.shards, {}
+    maskings = settings.masking_by_length
+    features = features_of(settings.pairing.objective, settings.masking.masking)
     for seed, (split, passes) in enumerate({TRAIN: shards.dupe_factor, VALIDATION: 1}.items()):
         total = passes * buckets
-        written[split] = tuple(
-            write_shard(
-                LocalStorage(),
-                str(directory),
-                shard_name(split, number, total, shards.compression),
-                [encode_batch(masked_batch(settings, documents + number, 100 * seed + number), shards.feature_names)],
-                shards.compression,
-            )
-            for number in range(total)
-        )
+        written[split] = []
+        for number in range(total):
+            segments = _segments(settings, documents + number, 100 * seed + number)
+            for length, some in split_by_length(segments, tuple(maskings)):
+                batch = _mask(some, length, maskings[length], settings, 100 * seed + number)
+                bucket = length if settings.pairing.sequence_buckets else None
+                name = shard_name(split, number, total, shards.compression, bucket)
+                encoded = [encode_batch(batch, shards.feature_names, features)]
+                shard = write_shard(LocalStorage(), str(directory), name, encoded, shards.compression)
+                written[split].append(dataclasses.replace(shard, seq_length=bucket))
+    written = {split: tuple(sorted(some, key=lambda shard: shard.name)) for split, some in written.items()}
     (directory / MANIFEST).write_text(Manifest.of(written, settings, VOCABULARY).to_json())
     (directory / CONFIG).write_text(json.dumps({"settings": settings.to_flags()}))
     (directory / "vocab.txt").write_bytes(VOCABULARY.content)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,20 +15,19 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from mlm_data.config import SettingsError
-from mlm_data.config.training import TrainingRunSettings, TrainingSettings
+from mlm_data.config.training import TrainingSettings
 from mlm_data.examples import decode_example
-from mlm_data.shards import TRAIN, read_records
+from mlm_data.shards import VALIDATION, read_records
 from mlm_data.storage import LocalStorage
 from mlm_data.training.dataset import PretrainingData
 from mlm_data.training.results import Results
 from mlm_data.training.scores import Scores
 from pipelines import evaluate, train_bert
 from tests.finished import write_dataset
-from tests.tiny_bert import NEXT_SENTENCE, needs_tensorflow, tiny_config
+from tests.tiny_bert import NEXT_SENTENCE, needs_tensorflow
+from tests.tiny_training import BATCH, scores_of, settings, train
 
 pytestmark = needs_tensorflow
-REPOSITORY = Path(__file__).parents[1]
-STEPS, BATCH = 6, 8
 
 
 @pytest.fixture(scope="module")
@@ -40,47 +37,13 @@ def directory(tmp_path_factory) -> Path:
     return directory
 
 
-def settings(**changes: Any) -> TrainingSettings:
-    flags = {"batch_size": BATCH, "num_train_steps": STEPS, "learning_rate": 0.01, "num_warmup_steps": 2}
-    return TrainingSettings(**flags | changes)
-
-
-def train(
-    directory: Path,
-    model_dir: Path,
-    *,
-    tell: Any = lambda *_: None,
-    run: Any = None,
-    validate: bool = False,
-    labels: bool = True,
-    **changes: Any,
-) -> Any:
-    """Trains a model of one layer on a dataset."""
-    from mlm_data.training import loop
-    from mlm_data.training.model_choice import choose_model
-
-    model_dir.mkdir(exist_ok=True)
-    flags = {"data_dir": str(directory), "model_dir": str(model_dir), "log_every": 1, "checkpoint_every": 2}
-    chosen = settings(**changes)
-    data = PretrainingData.load(LocalStorage(), str(directory))
-    if not validate:
-        shards = {TRAIN: data.manifest.shards[TRAIN]}
-        data = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, shards=shards))
-    if not labels:
-        data = dataclasses.replace(
-            data, manifest=dataclasses.replace(data.manifest, objective="mlm", label_meanings={})
-        )
-    if chosen.init_checkpoint:
-        config = choose_model(chosen, data)
-    else:
-        dropout = {"hidden_dropout_prob": chosen.dropout, "attention_probs_dropout_prob": chosen.dropout}
-        heads = (NEXT_SENTENCE,) if labels else ()
-        config = tiny_config(num_hidden_layers=1, max_position_embeddings=32, heads=heads, **dropout)
-    return loop.train(loop.Training(chosen, TrainingRunSettings(**flags | (run or {})), data, config), tell)
-
-
-def scores_of(trained: Any) -> list[Scores]:
-    return [entry.scores for entry in trained.log.entries]
+@pytest.fixture(scope="module")
+def several(tmp_path_factory) -> Path:
+    """Unmasked instances of several lengths, without labels."""
+    directory = tmp_path_factory.mktemp("several")
+    flags = {"sequence_buckets": [12, 20, 32], "objective": "mlm", "mlm_packing": "doc_sentences"}
+    write_dataset(directory, documents=6, masking="none", **flags)
+    return directory
 
 
 def entropy_of_shards(directory: Path, split: str) -> float:
@@ -114,6 +77,8 @@ def test_losses_are_weighted_means_over_the_whole_batch():
         ((logits.argmax(-1) == ids) * weights).sum() / weights.sum(),
         losses(pair_logits, labels).mean(),
         (pair_logits.argmax(-1) == labels).mean(),
+        int(weights.sum()),
+        6,
     )
     outputs = {"mlm_logits": logits, f"{NEXT_SENTENCE[0]}_logits": pair_logits}
     batch = {"masked_lm_ids": ids, "masked_lm_weights": weights, "next_sentence_labels": labels}
@@ -209,45 +174,31 @@ def test_parts_and_precision_do_not_matter(directory, plain, tmp_path, changes, 
         assert same.next_sentence_loss == pytest.approx(one.next_sentence_loss, rel=tolerance)
 
 
-_ON_TWO_DEVICES = """
-import sys
-from pathlib import Path
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests.test_training import train
-run = {"distribution": "mirrored"}
-train(Path(sys.argv[1]), Path(sys.argv[2]), run=run, dropout=0.0, mixed_precision="float16")
-"""
-
-
-def test_the_number_of_devices_does_not_matter(directory, plain, tmp_path):
-    command = [sys.executable, "-c", _ON_TWO_DEVICES, str(directory), str(tmp_path)]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    losses = [json.loads(line)["mlm_loss"] for line in lines]
-    assert losses == pytest.approx([scores.mlm_loss for scores in scores_of(plain)], rel=2e-3)
-
-
 class Killed(BaseException):
     """Nothing of ours catches it."""
 
 
-def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(directory, tmp_path):
+WHOLE_WORDS = {"dynamic_masking": "whole_word"}
+
+
+@pytest.mark.parametrize("kind", ["one length", "several lengths"])
+def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(directory, several, tmp_path, kind):
     def kill(step: int, _: Any) -> None:
         if step == 3:  # the checkpoint is that of 2, in the middle of a line of the log
             raise Killed
 
-    flags = {"masking": "dynamic", "labels": False, "run": {"log_every": 3, "checkpoint_every": 2}}
-    undisturbed = train(directory, tmp_path / "one", **flags)
+    flags = {"masking": "dynamic", "run": {"log_every": 3, "checkpoint_every": 2, "validation_every": 4}}
+    if kind == "several lengths":
+        flags |= {"masks": WHOLE_WORDS, "gradient_accumulation_steps": 2, "validate": True}
+    else:
+        flags |= {"labels": False}
+    data = several if kind == "several lengths" else directory
+    undisturbed = train(data, tmp_path / "one", **flags)
     with pytest.raises(Killed):
-        train(directory, tmp_path / "other", tell=kill, **flags)
-    resumed = train(directory, tmp_path / "other", **flags)
-    assert [(entry.step, entry.split) for entry in resumed.log.entries] == [
-        (3, "train"),
-        (6, "train"),
-    ]
+        train(data, tmp_path / "other", tell=kill, **flags)
+    resumed = train(data, tmp_path / "other", **flags)
+    trained = [(entry.step, entry.scores.instances) for entry in resumed.log.of("train")]
+    assert trained == [(3, 3 * BATCH), (6, 3 * BATCH)]
     assert scores_of(resumed) == scores_of(undisturbed)
     for weight, same in zip(undisturbed.model.weights, resumed.model.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(weight), np.asarray(same))
@@ -257,7 +208,7 @@ def test_the_log_of_a_killed_run_is_cut_to_its_checkpoint(tmp_path):
     from mlm_data.training.training_log import Entry, TrainingLog
 
     log = TrainingLog(tmp_path, 0)
-    entries = [Entry(step, "train", Scores(1.0 / step, 0.5, None, None), 0.1, 9.0) for step in (10, 20, 30)]
+    entries = [Entry(step, "train", Scores(1.0 / step, 0.5, None, None, 10, 2), 0.1, 9.0) for step in (10, 20, 30)]
     for entry in entries:
         log.add(entry)
     (tmp_path / "log.jsonl").write_bytes((tmp_path / "log.jsonl").read_bytes() + b'{"step": 4')
@@ -288,6 +239,12 @@ def test_programs_train_and_evaluate(directory, tmp_path, capsys, monkeypatch):
     assert f"{results.unigram_entropy:.3f}" in capsys.readouterr().out
     assert evaluate.main([f"--model={model}", f"--data_dir={directory}", "--json", "--batch_size=7"]) == 0
     scores = json.loads(capsys.readouterr().out)
+    assert scores["instances"] == PretrainingData.load(LocalStorage(), str(directory)).instances(VALIDATION)
+    checkpoint = f"--model={model / 'checkpoints' / 'ckpt-2'}"
+    assert evaluate.main([checkpoint, f"--data_dir={directory}"]) == 0
+    shown = capsys.readouterr().out
+    for expected in (f"{scores['mlm_loss']:.3f}", f"{scores['perplexity']:,.1f}", f"{scores['instances']:,}"):
+        assert f" {expected} " in shown
     assert scores["mlm_loss"] == pytest.approx(results.validation.mlm_loss, rel=1e-5)
     assert scores["next_sentence_accuracy"] == pytest.approx(results.validation.next_sentence_accuracy)
     assert scores["unigram_entropy"] == pytest.approx(entropy_of_shards(directory, "validation"))
@@ -304,6 +261,28 @@ def test_programs_train_and_evaluate(directory, tmp_path, capsys, monkeypatch):
     flags = {"init_checkpoint": str(model), "num_train_steps": 1, "num_warmup_steps": 0, "learning_rate": 1e-9}
     started = train(directory, tmp_path / "second", validate=True, **flags)
     assert scores_of(started)[-1].mlm_loss == pytest.approx(results.validation.mlm_loss, rel=1e-4)
+
+
+def test_data_without_masks_is_evaluated_as_it_was_validated(several, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_text", None)
+    masks = ["--dynamic_masking=whole_word", "--masked_lm_prob=0.3"]
+    command = [f"--data_dir={several}", f"--model_dir={tmp_path}", "--model_size=tiny", "--batch_size=4"]
+    assert train_bert.main([*command, "--num_train_steps=1", "--num_warmup_steps=0", "--masking=dynamic", *masks]) == 0
+    results = Results.read(tmp_path)
+    capsys.readouterr()
+    assert evaluate.main([f"--model={tmp_path}", f"--data_dir={several}", "--json", "--batch_size=7", *masks]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["mlm_loss"] == pytest.approx(results.validation.mlm_loss, rel=1e-5)
+    assert scores["predictions"] == results.validation.predictions
+    assert scores["unigram_entropy"] == results.unigram_entropy
+
+
+def test_what_was_never_trained_cannot_be_evaluated(directory, tmp_path):
+    from mlm_data.training.model_choice import load_model
+
+    data = PretrainingData.load(LocalStorage(), str(directory))
+    with pytest.raises(SettingsError, match="holds no model; expected a directory of train-bert"):
+        load_model(tmp_path, data)
 
 
 @pytest.mark.parametrize("flags", [{"batch_size": 0}, {"num_warmup_steps": 7}, {"gradient_accumulation_steps": 3}])

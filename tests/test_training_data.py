@@ -1,4 +1,4 @@
-"""Data as the trainer reads it: batches, masks drawn anew, and what it refuses."""
+"""Data as the trainer reads it: batches, and what it refuses."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chi2_contingency, chisquare
 
 from mlm_data.config import MaskingSettings, SettingsError
+from mlm_data.config.training import DynamicMaskingSettings
 from mlm_data.examples import decode_example
 from mlm_data.manifest import MANIFEST
-from mlm_data.masking import prediction_counts
 from mlm_data.shards import TRAIN, VALIDATION, read_records
 from mlm_data.storage import LocalStorage
-from mlm_data.training.dataset import DataNeeds, PretrainingData, check_length, check_masks
-from mlm_data.training.workers import Share, this_worker
+from mlm_data.training.dataset import DataNeeds, PretrainingData, check_length
+from mlm_data.training.workers import WHOLE, Share, this_worker
 from tests.finished import VOCABULARY, write_dataset
 from tests.tiny_bert import needs_tensorflow
-
-ALPHA = 1e-6
-SPECIALS = [VOCABULARY.pad_id, VOCABULARY.cls_id, VOCABULARY.sep_id, VOCABULARY.mask_id]
 
 
 @pytest.fixture(scope="module")
@@ -64,41 +60,96 @@ def rows_on_disk(data, shards) -> list[bytes]:
     return [row for record in records for row in rows({names.get(k, k): v[None] for k, v in record.items()})]
 
 
+LENGTHS = {"sequence_buckets": [12, 20, 32], "objective": "mlm", "mlm_packing": "doc_sentences"}
+
+
 @needs_tensorflow
-@pytest.mark.parametrize("flags", [{}, {"feature_names": "v1", "compression": "gzip", "dupe_factor": 3}])
+@pytest.mark.parametrize("flags", [{}, {"feature_names": "v1", "compression": "gzip", "dupe_factor": 3}, LENGTHS])
 def test_passes_come_one_after_another_each_with_every_instance_once(tmp_path, flags):
     write_dataset(tmp_path, documents=8, **flags)
     data = load(tmp_path)
-    passes = [Counter(rows_on_disk(data, shards)) for shards in data.passes(TRAIN)]
     stream = reader(data, 1).training_batches(TRAIN, seed=1, shuffle_buffer=50)
-    sizes = [count.total() for count in passes]
-    read = [rows(batch)[0] for batch in stream.take(2 * sum(sizes))]
-    ends = np.cumsum(sizes * 2).tolist()
-    rounds = [read[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    assert [Counter(one) for one in rounds] == passes * 2
-    for one, again in zip(rounds, rounds[len(passes) :], strict=False):
-        assert one != again, "shuffled in the same way"
-    evaluated = [row for batch in reader(data, 7).evaluation_batches(VALIDATION) for row in rows(batch)]
-    assert Counter(evaluated) == Counter(rows_on_disk(data, data.shards(VALIDATION)))
+    read = list(stream.take(2 * data.instances(TRAIN)))
+    evaluated = list(reader(data, 7).evaluation_batches(VALIDATION))
+    for part in data.by_length(TRAIN):
+        passes = [Counter(rows_on_disk(part, shards)) for shards in part.passes(TRAIN)]
+        sizes = [count.total() for count in passes]
+        mine = list(itertools.chain(*(rows(batch) for batch in read if width(batch) == part.manifest.max_seq_length)))
+        ends = np.cumsum(sizes * 2).tolist()
+        rounds = [mine[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        assert len(mine) == ends[-1], "each length has its share"
+        assert [Counter(one) for one in rounds] == passes * 2
+        for one, again in zip(rounds, rounds[len(passes) :], strict=False):
+            assert one != again or len(one) < 5, "shuffled in the same way"
+    seen = Counter(row for batch in evaluated for row in rows(batch))
+    assert seen == Counter(
+        row for part in data.by_length(VALIDATION) for row in rows_on_disk(part, part.shards(VALIDATION))
+    )
+
+
+def width(batch) -> int:
+    return batch["input_mask"].shape[1]
 
 
 @needs_tensorflow
-def test_batches_follow_from_seed_and_number_alone(data, monkeypatch):
-    from mlm_data.training import input as training_input
-    from mlm_data.training.dynamic_masking import make_masker
+@settings(max_examples=8)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.integers(0, 300))
+def test_lengths_come_in_proportion_and_can_be_counted(instances, first):
+    from mlm_data.training.keys import make_key
+    from mlm_data.training.lengths import LengthOrder
 
-    monkeypatch.setattr(training_input, "_GROUP", 1)  # so that a pass has several
-    masker = make_masker(data.masking, data.vocabulary)
+    order = LengthOrder(instances, make_key(1, "lengths"))
+    whole = np.array(list(order.numbers(0).take(first + 20).as_numpy_iterator()))
+    assert list(order.numbers(first).take(20).as_numpy_iterator()) == whole[first:].tolist()
+    assert order.count(first) == np.bincount(whole[:first], minlength=len(instances)).tolist()
+    assert order.count(7 * sum(instances)) == [7 * number for number in instances]
+
+
+@needs_tensorflow
+def test_lengths_of_many_instances_come_in_proportion_too():
+    from mlm_data.training.keys import make_key
+    from mlm_data.training.lengths import LengthOrder
+
+    instances = np.array([1_000_003, 30_000_001, 5])
+    counts = np.array(LengthOrder(instances.tolist(), make_key(1, "lengths")).count(1_000_000))
+    np.testing.assert_allclose(counts / 1_000_000, instances / instances.sum(), rtol=1e-3, atol=2e-5)
+    assert counts.min() > 0
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("flags", [{}, LENGTHS, LENGTHS | {"masking": "none"}])
+def test_batches_follow_from_seed_and_number_alone(tmp_path, monkeypatch, flags):
+    from mlm_data.training import passes
+
+    monkeypatch.setattr(passes, "_GROUP", 1)  # so that a pass has several
+    write_dataset(tmp_path, documents=8, **flags)
+    data = load(tmp_path).with_masks("dynamic", DynamicMaskingSettings())
 
     def read(first: int, count: int, seed: int = 5) -> list[list[bytes]]:
-        batches = reader(data, 30, masker=masker).training_batches(TRAIN, seed=seed, shuffle_buffer=40, first=first)
+        batches = reader(data, 30, draws_masks=True).training_batches(TRAIN, seed=seed, shuffle_buffer=40, first=first)
         return [rows(batch) for batch in batches.take(count)]
 
-    batches = sum(shard.records for shard in data.shards(TRAIN)) // 30
+    batches = data.instances(TRAIN) // 30
     whole = read(0, 2 * batches + 2)
     for first in range(0, 2 * batches, 7):
         assert read(first, 2) == whole[first : first + 2], first
     assert read(0, 3, seed=6) != whole[:3]
+
+
+@needs_tensorflow
+def test_new_masks_for_evaluation_are_always_the_same(tmp_path, monkeypatch):
+    from mlm_data.training import input as training_input
+
+    monkeypatch.setattr(training_input, "_MASKED_TOGETHER", 16)
+    write_dataset(tmp_path, documents=8, **LENGTHS, masking="none")
+    data = load(tmp_path).with_masks("dynamic", DynamicMaskingSettings(dynamic_masking="whole_word"))
+
+    def read(batch_size: int, share: Share = WHOLE) -> Counter[bytes]:
+        batches = reader(data, batch_size, share=share, draws_masks=True).evaluation_batches(VALIDATION)
+        return Counter(row for batch in batches for row in rows(batch))
+
+    assert read(7) == read(40) == read(9, Share(0, 2)) + read(9, Share(1, 2))
+    assert read(7).total() == data.instances(VALIDATION)
 
 
 @needs_tensorflow
@@ -110,99 +161,6 @@ def test_workers_share_each_batch(data):
     whole, parts = read(Share()), [read(Share(index, 3)) for index in range(3)]
     assert [sorted(batch) for batch in whole] == [sorted(itertools.chain(*some)) for some in zip(*parts, strict=True)]
     assert all(len(batch) == 4 for part in parts for batch in part)
-
-
-def mask_again(data, batch, seed: int, masking: MaskingSettings | None = None):
-    import tensorflow as tf
-
-    from mlm_data.training.dynamic_masking import make_masker
-
-    masked = make_masker(masking or data.masking, data.vocabulary)(batch, tf.constant([seed, 1], tf.int64))
-    return {name: value.numpy() for name, value in masked.items()}
-
-
-def unmasked(batch) -> np.ndarray:
-    ids = np.array(batch["input_word_ids"])
-    used = np.asarray(batch["masked_lm_weights"]) > 0
-    ids[np.nonzero(used)[0], np.asarray(batch["masked_lm_positions"])[used]] = np.asarray(batch["masked_lm_ids"])[used]
-    return ids
-
-
-@pytest.fixture(scope="module")
-def batch(data):
-    return next(iter(reader(data, 300).training_batches(TRAIN, seed=1, shuffle_buffer=1000)))
-
-
-@needs_tensorflow
-@settings(max_examples=20, deadline=None)
-@given(st.floats(0.01, 0.5), st.integers(1, 13), st.integers(0, 2**31))
-def test_new_masks_keep_the_generators_promises(data, batch, prob, slots, seed):
-    masking = MaskingSettings(masked_lm_prob=prob, max_predictions_per_seq=slots)
-    masked = mask_again(data, batch, seed, masking)
-    used, positions = masked["masked_lm_weights"] > 0, masked["masked_lm_positions"]
-    lengths = np.asarray(batch["input_mask"]).sum(axis=1)
-    counts = prediction_counts(lengths, masking)
-    assert (used == (np.arange(slots) < counts[:, None])).all()
-    assert (positions[~used] == 0).all()
-    assert (masked["masked_lm_ids"][~used] == 0).all()
-    assert (np.diff(positions, axis=1)[used[:, 1:]] > 0).all()
-    assert not np.isin(masked["masked_lm_ids"][used], SPECIALS).any()
-    assert (positions < lengths[:, None])[used].all()
-    assert (unmasked(masked) == unmasked(batch)).all(), "a token changed that is not predicted, or is forgotten"
-
-
-@needs_tensorflow
-def test_new_masks_follow_the_generators_law(data, batch):
-    draws = [mask_again(data, batch, seed) for seed in range(60)]
-    used = [draw["masked_lm_weights"] > 0 for draw in draws]
-    now = np.concatenate(
-        [
-            np.take_along_axis(d["input_word_ids"], d["masked_lm_positions"], 1)[u]
-            for d, u in zip(draws, used, strict=True)
-        ]
-    )
-    originals = np.concatenate([draw["masked_lm_ids"][u] for draw, u in zip(draws, used, strict=True)])
-    ordinary = VOCABULARY.ordinary_ids
-    for count, share in (
-        ((now == VOCABULARY.mask_id).sum(), 0.8),
-        ((now == originals).sum(), 0.1 + 0.1 / len(ordinary)),
-    ):
-        assert binomtest(int(count), len(now), share).pvalue > ALPHA
-    randoms = np.bincount(now[(now != VOCABULARY.mask_id) & (now != originals)], minlength=len(VOCABULARY))
-    assert np.delete(randoms, ordinary).sum() == 0
-    assert chisquare(randoms[ordinary]).pvalue > ALPHA
-    # Of one row, each candidate has the same chance.
-    ids = unmasked(batch)[0]
-    candidates = np.flatnonzero(~np.isin(ids, SPECIALS))
-    chosen = np.concatenate([draw["masked_lm_positions"][0][u[0]] for draw, u in zip(draws, used, strict=True)])
-    assert chisquare(np.bincount(chosen, minlength=32)[candidates]).pvalue > ALPHA
-    assert (mask_again(data, batch, 3)["input_word_ids"] == draws[3]["input_word_ids"]).all()
-
-
-@needs_tensorflow
-def test_new_masks_are_as_those_of_tensorflow_text(data, batch):
-    tf_text = pytest.importorskip("tensorflow_text", reason="tensorflow-text is not installed")
-    import tensorflow as tf
-
-    tf.random.set_seed(1)
-    ids, full = unmasked(batch), np.asarray(batch["input_mask"]).all(axis=1)  # where both choose 5
-    text = tf.RaggedTensor.from_tensor(tf.boolean_mask(ids, full))
-    selector = tf_text.RandomItemSelector(5, 0.15, SPECIALS)
-    chooser = tf_text.MaskValuesChooser(len(VOCABULARY), VOCABULARY.mask_id, 0.8, 0.1)
-    kinds, places = np.zeros((2, 3)), np.zeros((2, 32))
-    for seed in range(3):
-        ours = mask_again(data, batch, seed)
-        hidden, positions, _ = (
-            some.to_tensor().numpy() for some in tf_text.mask_language_model(text, selector, chooser)
-        )
-        chosen = [(ours["input_word_ids"][full], ours["masked_lm_positions"][full]), (hidden, positions)]
-        for number, (after, where) in enumerate(chosen):
-            before, now = (np.take_along_axis(some, where, 1) for some in (ids[full], after))
-            kinds[number] += [(now == VOCABULARY.mask_id).sum(), (now == before).sum(), now.size]
-            places[number] += np.bincount(where.ravel(), minlength=32)
-    kinds[:, 2] -= kinds[:, :2].sum(axis=1)
-    assert chi2_contingency(kinds).pvalue > ALPHA
-    assert chi2_contingency(places[:, places.sum(axis=0) > 0]).pvalue > ALPHA
 
 
 def test_a_directory_without_a_finished_dataset_is_refused(tmp_path):
@@ -236,12 +194,31 @@ def test_instances_that_cannot_be_learnt_from_are_refused(data):
     check_length(data, 32)
     with pytest.raises(SettingsError, match="instances of 32 tokens; expected at most 31"):
         check_length(data, 31)
-    bare = dataclasses.replace(data, manifest=dataclasses.replace(data.manifest, masking="none"))
-    check_masks(bare, "dynamic")
-    with pytest.raises(SettingsError, match="has no masks; draw them in training with --masking dynamic"):
-        check_masks(bare, "static")
     with pytest.raises(SettingsError, match="no instances in its split test; expected one of train, validation"):
         data.shards("test")
+
+
+def test_masks_are_those_of_the_shards_or_drawn_as_told(data, tmp_path):
+    plain, words = DynamicMaskingSettings(), DynamicMaskingSettings(dynamic_masking="ngram", masked_lm_prob=0.3)
+    assert data.with_masks("static", plain) is data
+    assert data.with_masks("dynamic", plain).masking == data.masking
+    drawn = MaskingSettings(masking="ngram", masked_lm_prob=0.3, max_predictions_per_seq=10)
+    assert data.with_masks("dynamic", words).masking == drawn
+    with pytest.raises(SettingsError, match="--dynamic_masking and --masked_lm_prob would tell how to draw masks"):
+        data.with_masks("static", words)
+    with pytest.raises(SettingsError, match="--max_predictions_per_seq is 30 but instances of 32 tokens leave 29"):
+        data.with_masks("dynamic", DynamicMaskingSettings(max_predictions_per_seq=30))
+    with pytest.raises(SettingsError, match=r"--masked_lm_prob is 0\.9; expected above 0, up to 0.5"):
+        data.with_masks("dynamic", DynamicMaskingSettings(masked_lm_prob=0.9))
+
+    write_dataset(tmp_path, documents=3, masking="none", **LENGTHS)
+    bare = load(tmp_path)
+    with pytest.raises(SettingsError, match="has no masks; draw them in training with --masking dynamic"):
+        bare.with_masks("static", plain)
+    drawn = bare.with_masks("dynamic", plain)
+    assert drawn.masking == MaskingSettings(max_predictions_per_seq=5)  # 0.15 of 32
+    slots = {part.manifest.max_seq_length: part.masking.max_predictions_per_seq for part in drawn.by_length(TRAIN)}
+    assert slots == {12: 2, 20: 3, 32: 5}
 
 
 def test_tf_config_says_which_worker_this_is(monkeypatch):

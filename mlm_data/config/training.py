@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
-from mlm_data.config import _check_choices, _require, _setting
+from mlm_data.config import NO_MASKING, MaskingSettings, _check_choices, _require, _setting
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,7 @@ class TrainingSettings:
     )
     masking: str = _setting(
         "static",
-        "static: masks as they are in the shards. dynamic: other tokens masked each time an instance is read, each "
-        "alone, at the rates of the dataset.",
+        "static: masks as they are in the shards. dynamic: other tokens masked each time an instance is read.",
         choices=("static", "dynamic"),
     )
     batch_size: int = _setting(256, "Instances per step of the optimizer, on all devices together.", metavar="N")
@@ -92,6 +93,63 @@ class TrainingSettings:
     def warmup_steps(self) -> int:
         """Steps of the warm-up as a number: 10,000 of a million, as Devlin et al. 2019 had it, a tenth of few."""
         return min(10_000, self.num_train_steps // 10) if self.num_warmup_steps == -1 else self.num_warmup_steps
+
+
+@dataclass(frozen=True)
+class DynamicMaskingSettings:
+    """How masks are drawn that are not those of the shards (train-bert, evaluate); decides them together with the seed.
+
+    What is `auto` is as in the dataset, or make-pretraining-data's default where that has no masks.
+    """
+
+    dynamic_masking: str = _setting(
+        "auto",
+        "What is masked together: see --masking of make-pretraining-data. auto: as in the dataset; token where it was "
+        "made with --masking none.",
+        choices=("auto", "token", "whole_word", "ngram", "span"),
+    )
+    masked_lm_prob: float = _setting(
+        -1.0, "Share of an instance's tokens to predict; auto: as in the dataset.", metavar="P", words={"auto": -1}
+    )
+    max_predictions_per_seq: int = _setting(
+        0,
+        "Most tokens to predict in one instance; auto: as in the dataset or, where the share is another, that of the "
+        "longest instance.",
+        metavar="N",
+        words={"auto": 0},
+    )
+    mask_token_prob: float = _setting(
+        -1.0, "Share of the predicted tokens that become [MASK]; auto likewise.", metavar="P", words={"auto": -1}
+    )
+    random_token_prob: float = _setting(
+        -1.0,
+        "Share of the predicted tokens that become another ordinary token; auto likewise.",
+        metavar="P",
+        words={"auto": -1},
+    )
+    max_ngram_size: int = _setting(0, "Most words of an n-gram; auto likewise.", metavar="N", words={"auto": 0})
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that are not left to the dataset."""
+        fields = dataclasses.fields(self)
+        values = {field.name: getattr(self, field.name) for field in fields}
+        return {field.name: values[field.name] for field in fields if values[field.name] != field.default}
+
+    def applied_to(self, masking: MaskingSettings) -> MaskingSettings:
+        """How masks are drawn for a dataset that was masked so; the number of slots may be left to be resolved.
+
+        Raises:
+            SettingsError: together they make no sense.
+        """
+        given = self.given
+        strategy = given.pop("dynamic_masking", "token" if masking.masking == NO_MASKING else masking.masking)
+        if "masked_lm_prob" in given:
+            given.setdefault("max_predictions_per_seq", 0)
+        return dataclasses.replace(masking, masking=strategy, **given)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mlm_data.config import MaskingSettings, SettingsError, make_section
+from mlm_data.config import NO_MASKING, MaskingSettings, SettingsError, make_section
+from mlm_data.config.training import DynamicMaskingSettings
 from mlm_data.dataset_directory import CONFIG
 from mlm_data.manifest import MANIFEST, Manifest
+from mlm_data.objectives import OBJECTIVES
 from mlm_data.shards import TRAIN, WrittenShard
 from mlm_data.storage import Storage
 from mlm_data.vocabulary import Vocabulary
@@ -28,7 +30,7 @@ class PretrainingData:
         manifest: what it consists of.
         manifest_sha256: names the data, 64 hexadecimal digits.
         vocabulary: of its ids.
-        masking: how its masks were drawn; dynamic masks follow the same rates.
+        masking: how its masks were drawn or, where they are drawn anew, are to be.
     """
 
     directory: str
@@ -59,12 +61,6 @@ class PretrainingData:
             masking = make_section(MaskingSettings, flags)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SettingsError(f"--data_dir {directory} is damaged ({error}); make the dataset again") from error
-        if manifest.sequence_buckets:
-            lengths = " ".join(map(str, manifest.slots_by_length))
-            raise SettingsError(
-                f"--data_dir {directory} has shards of several lengths ({lengths}); expected one, which is all that is "
-                f"trained on here so far: make the dataset without --sequence_buckets"
-            )
         vocabulary = Vocabulary.load(f"{directory}/{VOCABULARY}", storage)
         _require_equal(f"{directory}/{VOCABULARY}", "sha256", vocabulary.sha256, manifest.vocab_sha256)
         return cls(directory, manifest, hashlib.sha256(content).hexdigest(), vocabulary, masking)
@@ -74,6 +70,69 @@ class PretrainingData:
         """Whether instances are pairs with a label, of next sentence or sentence order prediction."""
         return bool(self.manifest.label_meanings)
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether records say what to predict."""
+        return self.manifest.masking != NO_MASKING
+
+    def with_masks(self, masking: str, drawn: DynamicMaskingSettings) -> Self:
+        """This data as it is to be read.
+
+        Args:
+            masking: "static": with the masks in the shards; "dynamic": with others.
+            drawn: how to draw these.
+
+        Raises:
+            SettingsError: there are no masks in the shards, or nobody asked for others than those, or there are more
+                mask slots than tokens.
+        """
+        if masking == "dynamic":
+            masks = drawn.applied_to(self.masking).resolved(self.manifest.max_seq_length)
+            self._check_slots(masks.max_predictions_per_seq)
+            return dataclasses.replace(self, masking=masks)
+        if not self.has_masks:
+            raise SettingsError(
+                f"--data_dir {self.directory} has no masks; draw them in training with --masking dynamic"
+            )
+        if drawn.given:
+            flags = " and ".join(f"--{name}" for name in drawn.given)
+            raise SettingsError(
+                f"{flags} would tell how to draw masks, but those in the shards are used, which were drawn when the "
+                f"dataset was made; leave out {flags}, or train with --masking dynamic"
+            )
+        return self
+
+    def _check_slots(self, slots: int) -> None:
+        length = self.manifest.max_seq_length
+        room = length - OBJECTIVES[self.manifest.objective].special_tokens
+        if slots > room:
+            raise SettingsError(
+                f"--max_predictions_per_seq is {slots} but instances of {length} tokens leave {room} to predict; "
+                f"lower it"
+            )
+
+    def by_length(self, split: str) -> tuple[Self, ...]:
+        """The parts of this data that have records of one length each, ascending, in which the split has any.
+
+        Raises:
+            SettingsError: it has none at all.
+        """
+        self.shards(split)
+        if self.manifest.sequence_buckets is None:
+            return (self,)
+        parts = [self._of_length(length, slots) for length, slots in self.manifest.slots_by_length.items()]
+        return tuple(part for part in parts if part.instances(split))
+
+    def _of_length(self, length: int, slots: int) -> Self:
+        shards = {
+            split: tuple(shard for shard in some if shard.seq_length == length)
+            for split, some in self.manifest.shards.items()
+        }
+        manifest = dataclasses.replace(
+            self.manifest, shards=shards, max_seq_length=length, max_predictions_per_seq=slots, sequence_buckets=None
+        )
+        return dataclasses.replace(self, manifest=manifest, masking=self.masking.shortened(length))
+
     def shards(self, split: str) -> tuple[WrittenShard, ...]:
         """The shards of a split in the order of their names.
 
@@ -81,7 +140,7 @@ class PretrainingData:
             SettingsError: it holds no instance.
         """
         shards = self.manifest.shards.get(split, ())
-        if not sum(shard.records for shard in shards):
+        if not self.instances(split):
             there = ", ".join(name for name, some in self.manifest.shards.items() if some) or "none"
             hint = "" if split == TRAIN else "; make the dataset with --validation_fraction 0.01, say"
             raise SettingsError(
@@ -89,9 +148,9 @@ class PretrainingData:
             )
         return shards
 
-    def has(self, split: str) -> bool:
-        """Whether a split holds any instance."""
-        return any(shard.records for shard in self.manifest.shards.get(split, ()))
+    def instances(self, split: str) -> int:
+        """How many a split holds, over all passes."""
+        return sum(shard.records for shard in self.manifest.shards.get(split, ()))
 
     def passes(self, split: str) -> list[tuple[WrittenShard, ...]]:
         """The shards of a split pass by pass: shard p * buckets + b holds pass p of bucket b."""
@@ -156,18 +215,6 @@ def check_length(data: PretrainingData, max_position_embeddings: int) -> None:
             f"{max_position_embeddings}, the model's max_position_embeddings; give a new model more of them, or make "
             f"shorter instances"
         )
-
-
-def check_masks(data: PretrainingData, masking: str) -> None:
-    """Refuses data that has no masks where `--masking` wants them.
-
-    Raises:
-        SettingsError: there is nothing to predict.
-    """
-    if data.manifest.masking == "none" and masking == "static":
-        raise SettingsError(f"--data_dir {data.directory} has no masks; draw them in training with --masking dynamic")
-    if data.manifest.max_predictions_per_seq < 1:
-        raise SettingsError(f"--data_dir {data.directory} has no mask slots; make it with --max_predictions_per_seq")
 
 
 def _require_equal(where: str, what: str, found: Any, expected: Any) -> None:

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from mlm_data.training.dataset import PretrainingData
-from mlm_data.training.dynamic_masking import make_masker
 from mlm_data.training.input import Reader
 from mlm_data.training.scores import Scores
 from mlm_data.training.steps import make_evaluate
@@ -25,8 +24,7 @@ class Evaluator:
             batch_size: instances to look at together, on all devices; decides nothing.
             worker: the share of this process.
         """
-        masker = make_masker(data.masking, data.vocabulary) if data.manifest.masking == "none" else None
-        self._reader = Reader(data, batch_size, worker, masker)
+        self._reader = Reader(data, batch_size, worker, draws_masks=not data.has_masks)
         self._evaluate = make_evaluate(model, worker)
 
     def evaluate(self, split: str, max_batches: int = -1) -> Scores:
@@ -55,7 +53,8 @@ def unigram_entropy(data: PretrainingData, split: str, most_batches: int = 1000,
         batch_size: instances in each.
     """
     counts = np.zeros(len(data.vocabulary), np.int64)
-    for batch in Reader(data, batch_size).evaluation_batches(split).take(most_batches):
+    reader = Reader(data, batch_size, draws_masks=not data.has_masks)
+    for batch in reader.evaluation_batches(split).take(most_batches):
         predicted = batch["masked_lm_ids"].numpy()[batch["masked_lm_weights"].numpy() > 0]
         counts += np.bincount(predicted, minlength=len(counts))
     shares = counts[counts > 0] / counts.sum()

@@ -16,7 +16,6 @@ import tensorflow as tf
 from mlm_data.config.training import TrainingRunSettings, TrainingSettings
 from mlm_data.shards import TRAIN, VALIDATION
 from mlm_data.training.dataset import PretrainingData
-from mlm_data.training.dynamic_masking import make_masker
 from mlm_data.training.evaluation import Evaluator
 from mlm_data.training.huggingface import load_weights
 from mlm_data.training.input import Reader
@@ -112,9 +111,8 @@ class _Loop:
         self.log = TrainingLog(directory, self._progress.step)
         self._evaluator = Evaluator(self.model, data, settings.batch_size, worker)
         self._run_steps = make_run_steps(self._progress, settings, worker)
-        masker = make_masker(data.masking, data.vocabulary) if settings.masking == "dynamic" else None
         self._batches = iter(
-            Reader(data, settings.batch_size, worker, masker).training_batches(
+            Reader(data, settings.batch_size, worker, draws_masks=settings.masking == "dynamic").training_batches(
                 TRAIN,
                 seed=settings.random_seed,
                 shuffle_buffer=settings.shuffle_buffer,
@@ -132,7 +130,7 @@ class _Loop:
             step = self._progress.step
             if self._is_due(step, self._run.log_every):
                 self._log_training(step)
-            if self._data.has(VALIDATION) and self._is_due(step, self._run.validation_every):
+            if self._data.instances(VALIDATION) and self._is_due(step, self._run.validation_every):
                 self._log_validation(step)
             if self._is_due(step, self._run.checkpoint_every):
                 self._progress.save()

@@ -21,13 +21,13 @@ def sum_losses(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> Sums:
     """
     ids, weights = batch["masked_lm_ids"], batch["masked_lm_weights"]
     mlm_loss, mlm_hits = _compare(outputs["mlm_logits"], ids, weights)
-    zero = tf.zeros([])
+    zero, instances = tf.zeros([]), tf.cast(tf.shape(ids)[0], tf.float32)
     if "next_sentence_labels" not in batch:
-        return Sums(mlm_loss, mlm_hits, tf.reduce_sum(weights), zero, zero, zero)
+        return Sums(mlm_loss, mlm_hits, tf.reduce_sum(weights), zero, zero, zero, instances)
     labels = batch["next_sentence_labels"]
     ones = tf.ones_like(labels, tf.float32)
     loss, hits = _compare(outputs[f"{NEXT_SENTENCE}_logits"], labels, ones)
-    return Sums(mlm_loss, mlm_hits, tf.reduce_sum(weights), loss, hits, tf.reduce_sum(ones))
+    return Sums(mlm_loss, mlm_hits, tf.reduce_sum(weights), loss, hits, instances, instances)
 
 
 def total_loss(sums: Sums, predictions: Any, labels: Any) -> Any:

@@ -6,13 +6,14 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from mlm_data.config.training import TrainingSettings
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.training.dataset import DataNeeds, PretrainingData, check_length
 from mlm_data.training.huggingface import check_vocabulary, load_weights, read_config
 from mlm_data.training.model import NEXT_SENTENCE, ModelConfig, build_model
-from mlm_data.training.run_directory import find_weights, read_needs
+from mlm_data.training.run_directory import find_checkpoint, find_weights, read_model, read_needs
 from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case
 
 
@@ -47,18 +48,31 @@ def load_model(path: Path, data: PretrainingData) -> keras.Model:
     """A trained model that is to be judged on data.
 
     Args:
-        path: a directory of `train-bert`, or a BERT in Hugging Face's layout.
+        path: a directory of `train-bert`, one of its checkpoints, or a BERT in Hugging Face's layout.
         data: its ids, labels and lengths have to be those of the model.
 
     Raises:
         SettingsError: there is no such model, or the data means something else to it.
     """
+    if checkpoint := find_checkpoint(path):
+        return _load_checkpoint(checkpoint, data)
     directory = find_weights(path)
     config = read_config(directory)
     (read_needs(path) or _assume_needs(directory, config)).check(data)
     check_length(data, config.max_position_embeddings)
     model = build_model(config)
     load_weights(model, directory)
+    return model
+
+
+def _load_checkpoint(checkpoint: Path, data: PretrainingData) -> keras.Model:
+    values = read_model(checkpoint)
+    config = ModelConfig(**values | {"heads": tuple(map(tuple, values["heads"]))})
+    if needs := read_needs(checkpoint.parent.parent):
+        needs.check(data)
+    check_length(data, config.max_position_embeddings)
+    model = build_model(config)
+    tf.train.Checkpoint(model=model).restore(str(checkpoint)).assert_existing_objects_matched().expect_partial()
     return model
 
 

@@ -17,7 +17,7 @@ class Progress:
         model: with the weights of now.
         optimizer: of these.
         steps: done, int64.
-        totals: `Sums` over the instances since the scores were taken last, float64 [6].
+        totals: `Sums` over the instances since the scores were taken last, float64 [7].
     """
 
     def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, directory: Path, keep: int) -> None:

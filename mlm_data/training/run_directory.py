@@ -41,7 +41,8 @@ def run_fingerprint(settings: TrainingSettings, data: PretrainingData) -> str:
     if settings.init_checkpoint:
         files = sorted(find_weights(Path(settings.init_checkpoint)).glob("*.safetensors"))
         flags["init_checkpoint"] = [_sha256(file) for file in files]
-    content = {"settings": flags, "data": data.manifest_sha256}
+    masking = dataclasses.asdict(data.masking) if settings.masking == "dynamic" else None
+    content = {"settings": flags, "data": data.manifest_sha256, "masking": masking}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -74,8 +75,10 @@ def clear_run(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def claim_run(directory: Path, fingerprint: str, settings: TrainingSettings, data: PretrainingData) -> None:
-    """Writes `training.json`, by which a later run knows its own, and a reader the model's data.
+def claim_run(
+    directory: Path, fingerprint: str, settings: TrainingSettings, data: PretrainingData, model: Mapping[str, Any]
+) -> None:
+    """Writes `training.json`, by which a later run knows its own, and a reader the model's data and its shape.
 
     Raises:
         OSError: the directory cannot be written to.
@@ -86,6 +89,7 @@ def claim_run(directory: Path, fingerprint: str, settings: TrainingSettings, dat
         "settings": dataclasses.asdict(settings),
         "data_dir": data.directory,
         "data": dataclasses.asdict(DataNeeds.of(data)),
+        "model": dict(model),
     }
     write_json(directory / RUN, content)
 
@@ -102,6 +106,33 @@ def find_weights(path: Path) -> Path:
             f"{path} is a {found.form}; expected a directory of train-bert, or a BERT in Hugging Face's layout"
         )
     return found.path
+
+
+def find_checkpoint(path: Path) -> Path | None:
+    """The checkpoint that is meant, without suffix: this one, or the latest of a run without exports; or None."""
+    if path.with_name(f"{path.name}.index").is_file():
+        return path
+    directory = path if path.name == CHECKPOINTS else path / CHECKPOINTS
+    if directory != path and (path / EXPORT).exists():
+        return None
+    found = {int(file.stem.rpartition("-")[2]): file.with_suffix("") for file in directory.glob("ckpt-*.index")}
+    return found[max(found)] if found else None
+
+
+def read_model(checkpoint: Path) -> dict[str, Any]:
+    """The shape of the model of a checkpoint, as `training.json` two directories above has it.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    run = checkpoint.parent.parent / RUN
+    try:
+        model: dict[str, Any] = json.loads(run.read_bytes())["model"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{run} does not say of which model {checkpoint} is; expected that of train-bert"
+        ) from error
+    return model
 
 
 def read_needs(directory: Path) -> DataNeeds | None:

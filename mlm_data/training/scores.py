@@ -22,6 +22,7 @@ class Sums(NamedTuple):
         next_sentence_loss: cross-entropies in nats of the labels.
         next_sentence_hits: labels that were guessed.
         labels: labels.
+        instances: instances.
     """
 
     mlm_loss: Any
@@ -30,6 +31,7 @@ class Sums(NamedTuple):
     next_sentence_loss: Any
     next_sentence_hits: Any
     labels: Any
+    instances: Any
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,16 @@ class Scores:
         mlm_accuracy: share of predicted tokens guessed.
         next_sentence_loss: nats per label.
         next_sentence_accuracy: share of labels guessed.
+        predictions: tokens that were to be predicted.
+        instances: of how many instances.
     """
 
     mlm_loss: float
     mlm_accuracy: float
     next_sentence_loss: float | None
     next_sentence_accuracy: float | None
+    predictions: int
+    instances: int
 
     @classmethod
     def of(cls, sums: Sequence[float]) -> Self:
@@ -58,9 +64,16 @@ class Scores:
             total.mlm_hits / predictions,
             total.next_sentence_loss / labels if labels else None,
             total.next_sentence_hits / labels if labels else None,
+            round(total.predictions),
+            round(total.instances),
         )
 
     @property
     def perplexity(self) -> float:
         """E to the masked-LM loss: among how many tokens the model wavers, as it were."""
-        return math.exp(min(self.mlm_loss, 700.0))  # beyond, a float has no room
+        return perplexity_of(self.mlm_loss)
+
+
+def perplexity_of(mlm_loss: float) -> float:
+    """E to a loss in nats."""
+    return math.exp(min(mlm_loss, 700.0))  # beyond, a float has no room

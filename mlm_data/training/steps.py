@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from mlm_data.config.training import TrainingSettings
-from mlm_data.training.input import Batch
+from mlm_data.training.dynamic_masking import Batch
 from mlm_data.training.losses import sum_losses, total_loss
 from mlm_data.training.model import POSITIONS_INPUT, SEQUENCE_INPUTS
 from mlm_data.training.progress import Progress
@@ -57,7 +57,7 @@ def make_run_steps(progress: Progress, settings: TrainingSettings, worker: Share
 
 
 def make_evaluate(model: keras.Model, worker: Share = WHOLE) -> Callable[[Any], Any]:
-    """Gives the function that sums over all batches of a dataset: `Sums` as float64 [6]."""
+    """Gives the function that sums over all batches of a dataset: `Sums` as float64 [7]."""
     strategy = tf.distribute.get_strategy()
     take_rows = _row_taker(strategy, worker)
 
@@ -105,7 +105,7 @@ def _make_gradients(
     def of_all(rows: Batch, predictions: Any, labels: Any) -> tuple[list[Any], Sums]:
         if parts == 1:
             return of_part(rows, predictions, labels)
-        divided = {name: tf.reshape(value, [parts, -1, *value.shape[1:]]) for name, value in rows.items()}
+        divided = {name: _divide(value, parts) for name, value in rows.items()}
         gradients, sums = of_part({name: value[0] for name, value in divided.items()}, predictions, labels)
         for number in tf.range(1, parts):
             some = {name: value[number] for name, value in divided.items()}
@@ -117,10 +117,16 @@ def _make_gradients(
     return of_all
 
 
+def _divide(value: Any, parts: int) -> Any:
+    """Rows as so many equal parts, one after another; the length of sequences may be another in each batch."""
+    widths = [value.shape[axis] or tf.shape(value)[axis] for axis in range(1, value.shape.rank)]
+    return tf.reshape(value, [parts, -1, *widths])
+
+
 def _inputs(batch: Mapping[str, Any]) -> dict[str, Any]:
     return {name: batch[name] for name in (*SEQUENCE_INPUTS, POSITIONS_INPUT)}
 
 
 def _add_up(strategy: Any, sums: Sums) -> Any:
-    """Sums of all replicas, float64 [6]."""
+    """Sums of all replicas, float64 [7]."""
     return tf.stack([tf.cast(strategy.reduce(_SUM, value, axis=None), tf.float64) for value in sums])

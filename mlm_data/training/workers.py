@@ -40,6 +40,7 @@ def this_worker() -> Share:
         ) from error
     if has_servers:
         raise SettingsError(
-            f"{_TF_CONFIG} names parameter servers; expected workers only, each of which has all weights"
+            f"{_TF_CONFIG} names parameter servers, which Keras 3 does not know, and whose steps come in no order, so "
+            f"that no run could be repeated; expected workers only, each of which has all weights"
         )
     return Share(index, max(1, chiefs + workers))
