@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from mlm_data.config import SettingsError
 from mlm_data.config.training import TrainingSettings
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.training.dataset import DataNeeds, PretrainingData, check_length
@@ -14,6 +15,7 @@ from mlm_data.training.huggingface import check_vocabulary, load_weights, read_c
 from mlm_data.training.model import NEXT_SENTENCE, ModelConfig, build_model
 from mlm_data.training.run_directory import find_weights, read_needs
 from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case
+from mlm_data.training.trained_models import Form, TrainedModel
 
 
 def choose_model(settings: TrainingSettings, data: PretrainingData) -> ModelConfig:
@@ -60,6 +62,25 @@ def load_model(path: Path, data: PretrainingData) -> keras.Model:
     model = build_model(config)
     load_weights(model, directory)
     return model
+
+
+def load_export(trained: TrainedModel) -> keras.Model:
+    """A trained model as a Keras model, with the inputs and outputs of `build_model`.
+
+    Args:
+        trained: a model in Hugging Face's layout, or a `.keras` file.
+
+    Raises:
+        SettingsError: its files cannot be understood.
+    """
+    if trained.form is Form.HUGGINGFACE:
+        model = build_model(read_config(trained.path))
+        load_weights(model, trained.path)
+        return model
+    try:
+        return keras.saving.load_model(trained.path, compile=False)
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(f"{trained.path} cannot be loaded: {error}; expected a model of train-bert") from error
 
 
 def _assume_needs(directory: Path, config: ModelConfig) -> DataNeeds:
