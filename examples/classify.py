@@ -103,9 +103,9 @@ def fine_tune(model: keras.Model, encoder: Encoder, train: Labelled, flags: argp
     classes = len(flags.source)
     pooled = keras.layers.Dropout(0.1)(model.output["pooled_output"])
     classifier = keras.Model(model.input, keras.layers.Dense(classes, activation="softmax")(pooled))
-    classifier.compile(
-        keras.optimizers.AdamW(flags.learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
+    optimizer = keras.optimizers.AdamW(flags.learning_rate)
+    # To compile for XLA takes longer than all the steps of a small model; leave this out for a large one.
+    classifier.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
     features = encoder.encode(train.texts, max_seq_length=flags.max_seq_length)
     classifier.fit(features, train.labels, batch_size=flags.batch_size, epochs=flags.epochs, verbose=2)
     return classifier

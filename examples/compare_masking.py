@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -124,7 +125,7 @@ def make_dataset(name: str, flags: argparse.Namespace) -> None:
 
 def train(strategy: Strategy, output: Path, training_flags: Sequence[str]) -> Row:
     """Trains a model and judges it."""
-    model = output / "models" / strategy.name.replace(" %", "").replace(",", "").replace(" ", "-")
+    model = output / "models" / re.sub(r"\W+", "-", strategy.name)
     run(
         "train-bert",
         *("--data_dir", output / strategy.dataset, "--model_dir", model),
