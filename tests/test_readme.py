@@ -11,36 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import evaluate, fill_mask, inspect_shards, make_pretraining_data, train_bert, train_vocab
+from pipelines import make_pretraining_data
 from tests.tiny_bert import needs_tensorflow, needs_text_ops
+from tests.told import PROGRAMS, REPOSITORY, lend_samples, told_commands
 
-REPOSITORY = Path(__file__).parents[1]
-PROGRAMS = {
-    "make-pretraining-data": make_pretraining_data.main,
-    "inspect-shards": inspect_shards.main,
-    "train-vocab": train_vocab.main,
-    "train-bert": train_bert.main,
-    "evaluate": evaluate.main,
-    "fill-mask": fill_mask.main,
-}
 # In the order in which the README has them; training is made short.
 OF_MODELS = {"train-bert": ["--num_train_steps=1", "--batch_size=2"], "evaluate": [], "fill-mask": []}
 
 
 def commands() -> list[list[str]]:
-    """The indented lines of the README as words, continued lines joined."""
-    text = (REPOSITORY / "README.md").read_text().replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line.startswith("    ")]
-    return [shlex.split(line, comments=True) for line in lines if line.split()[0] in (*PROGRAMS, "make", "pip")]
+    return told_commands("README.md")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A directory to run commands in."""
-    directory = tmp_path_factory.mktemp("readme")
-    for name in ("samples", "vocab"):
-        (directory / name).symlink_to(REPOSITORY / name)
-    return directory
+    return lend_samples(tmp_path_factory.mktemp("readme"))
 
 
 def test_programs_run_as_the_readme_says(place, monkeypatch):

@@ -190,6 +190,14 @@ def test_data_of_another_meaning_is_refused(data, name, value, message):
         dataclasses.replace(DataNeeds.of(data), **{name: value}).check(data)
 
 
+def test_data_without_labels_says_nothing_else_by_them(data):
+    manifest = dataclasses.replace(data.manifest, objective="mlm", label_meanings={})
+    unlabelled = dataclasses.replace(data, manifest=manifest)
+    DataNeeds.of(data).check(unlabelled)
+    with pytest.raises(SettingsError, match=r"has label_meanings .*; expected \{\}"):
+        DataNeeds.of(unlabelled).check(data)
+
+
 def test_instances_that_cannot_be_learnt_from_are_refused(data):
     check_length(data, 32)
     with pytest.raises(SettingsError, match="instances of 32 tokens; expected at most 31"):

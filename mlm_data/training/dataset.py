@@ -193,14 +193,15 @@ class DataNeeds:
         return cls(**values)
 
     def check(self, data: PretrainingData) -> None:
-        """Refuses data that means something else.
+        """Refuses data that means something else. Instances without labels mean nothing else by them.
 
         Raises:
             SettingsError: naming the first difference.
         """
         for field in dataclasses.fields(self):
             found, expected = getattr(DataNeeds.of(data), field.name), getattr(self, field.name)
-            _require_equal(f"--data_dir {data.directory}", field.name, found, expected)
+            if found or field.name != "label_meanings":
+                _require_equal(f"--data_dir {data.directory}", field.name, found, expected)
 
 
 def check_length(data: PretrainingData, max_position_embeddings: int) -> None:

@@ -11,11 +11,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mlm_data.config import SettingsError, WordpieceSettings
-from mlm_data.training.huggingface import load_weights, read_config
-from mlm_data.training.model import build_model
+from mlm_data.training.model_choice import load_export
 from mlm_data.training.serving import FILL_MASK, TextOpsError, import_text_ops
 from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case
-from mlm_data.training.trained_models import Form, TrainedModel
+from mlm_data.training.trained_models import TrainedModel
 from mlm_data.vocabulary import MASK
 from mlm_data.wordpiece import WordpieceTokenizer
 
@@ -47,18 +46,7 @@ def load_filler(trained: TrainedModel) -> MaskFiller:
     """
     if trained.tokenizer is None:
         return _SavedModelFiller(trained)
-    return _KerasFiller(trained, _load_model(trained))
-
-
-def _load_model(trained: TrainedModel) -> keras.Model:
-    if trained.form is Form.HUGGINGFACE:
-        model = build_model(read_config(trained.path))
-        load_weights(model, trained.path)
-        return model
-    try:
-        return keras.saving.load_model(trained.path, compile=False)
-    except (OSError, TypeError, ValueError) as error:
-        raise SettingsError(f"{trained.path} cannot be loaded: {error}; expected a model of train-bert") from error
+    return _KerasFiller(trained, load_export(trained))
 
 
 class _KerasFiller:

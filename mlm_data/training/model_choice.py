@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from mlm_data.config import SettingsError
 from mlm_data.config.training import TrainingSettings
 from mlm_data.objectives import OBJECTIVES
 from mlm_data.training.dataset import DataNeeds, PretrainingData, check_length
@@ -15,6 +16,7 @@ from mlm_data.training.huggingface import check_vocabulary, load_weights, read_c
 from mlm_data.training.model import NEXT_SENTENCE, ModelConfig, build_model
 from mlm_data.training.run_directory import find_checkpoint, find_weights, read_model, read_needs
 from mlm_data.training.tokenizer_files import read_vocabulary, reads_lower_case
+from mlm_data.training.trained_models import Form, TrainedModel
 
 
 def choose_model(settings: TrainingSettings, data: PretrainingData) -> ModelConfig:
@@ -74,6 +76,25 @@ def _load_checkpoint(checkpoint: Path, data: PretrainingData) -> keras.Model:
     model = build_model(config)
     tf.train.Checkpoint(model=model).restore(str(checkpoint)).assert_existing_objects_matched().expect_partial()
     return model
+
+
+def load_export(trained: TrainedModel) -> keras.Model:
+    """A trained model as a Keras model, with the inputs and outputs of `build_model`.
+
+    Args:
+        trained: a model in Hugging Face's layout, or a `.keras` file.
+
+    Raises:
+        SettingsError: its files cannot be understood.
+    """
+    if trained.form is Form.HUGGINGFACE:
+        model = build_model(read_config(trained.path))
+        load_weights(model, trained.path)
+        return model
+    try:
+        return keras.saving.load_model(trained.path, compile=False)
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(f"{trained.path} cannot be loaded: {error}; expected a model of train-bert") from error
 
 
 def _assume_needs(directory: Path, config: ModelConfig) -> DataNeeds:

@@ -89,7 +89,6 @@ def _make_encoder(
     config: ModelConfig, vocabulary: Vocabulary, *, do_lower_case: bool
 ) -> Callable[[tf.Tensor], tf.RaggedTensor]:
     """Makes the function from text, string [batch], to ids with [CLS], [MASK] and [SEP], int32 [batch, (tokens)]."""
-    normalize = _make_normalizer(vocabulary, do_lower_case=do_lower_case)
     tokenizer = import_text_ops().FastWordpieceTokenizer(
         list(vocabulary.pieces),
         suffix_indicator=CONTINUATION,
@@ -97,6 +96,7 @@ def _make_encoder(
         token_out_type=tf.int32,
         unknown_token=UNK,
     )
+    normalize = _make_normalizer(vocabulary, do_lower_case=do_lower_case)
     limit = tf.constant(config.max_position_embeddings, tf.int64)
 
     def encode(text: tf.Tensor) -> tf.RaggedTensor:
