@@ -78,10 +78,6 @@ def encode_columns(columns: Mapping[str, np.ndarray]) -> list[bytes]:
     return records
 
 
-def join_records(records: list[bytes]) -> EncodedBatch:
-    return EncodedBatch.of(records)
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A dataset on disk, and what it was made of.
@@ -126,7 +122,7 @@ class Dataset:
         """Writes the dataset with one shard changed, as if it had been made so."""
         columns = self.columns(shard)
         change(columns)
-        self.write({shard: join_records(encode_columns(columns))})
+        self.write({shard: EncodedBatch.of(encode_columns(columns))})
 
 
 def make_dataset(
@@ -171,4 +167,4 @@ def swap_records(dataset: Dataset) -> dict[int, EncodedBatch]:
     """Two records of two buckets, each in the place of the other."""
     one, other = (encode_columns(dataset.columns(shard)) for shard in (2, 3))
     one[5], other[5] = other[5], one[5]
-    return {2: join_records(one), 3: join_records(other)}
+    return {2: EncodedBatch.of(one), 3: EncodedBatch.of(other)}

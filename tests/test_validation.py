@@ -12,6 +12,7 @@ import pytest
 
 from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
+from mlm_data.records import EncodedBatch
 from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
@@ -25,7 +26,6 @@ from tests.datasets import (
     check,
     detail,
     encode_columns,
-    join_records,
     make_dataset,
     not_made,
     violated,
@@ -136,7 +136,7 @@ def test_what_does_not_belong_together_is_refused(dataset, tmp_path, paths, opti
 def test_what_is_no_training_record_is_refused(dataset, tmp_path, change, message):
     columns = {name: values[:1] for name, values in dataset.columns(3).items()} | change
     records = encode_columns({name: values for name, values in columns.items() if values is not None})
-    write_shard(STORAGE, str(tmp_path), "odd.tfrecord", [join_records(records)])
+    write_shard(STORAGE, str(tmp_path), "odd.tfrecord", [EncodedBatch.of(records)])
     with pytest.raises(RecordError, match=message):
         verify([f"{tmp_path}/odd.tfrecord"], STORAGE)
 
@@ -158,7 +158,7 @@ def unmasked_records(dataset: Dataset, shard: int) -> Columns:
 def test_records_without_predictions_are_checked_for_the_rest(dataset):
     unmasked = [unmasked_records(dataset, shard) for shard in range(6)]
     dataset.write(
-        {shard: join_records(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
+        {shard: EncodedBatch.of(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
     )
     found = check(dataset, tokens_dir=str(dataset.tokens_dir))
     assert found.is_sound
@@ -166,7 +166,7 @@ def test_records_without_predictions_are_checked_for_the_rest(dataset):
     assert {"weights", "[MASK]", "replacements", "number of predictions", "masks of two passes"} < of_predictions
     unmasked[3]["input_word_starts"][5, 2] ^= 1
     dataset.write(
-        {shard: join_records(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
+        {shard: EncodedBatch.of(encode_columns(columns)) for shard, columns in enumerate(unmasked)}, masking="none"
     )
     found = check(dataset)
     assert violated(found) == {"word starts"}

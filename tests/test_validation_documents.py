@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlm_data.records import InstanceBatch
+from mlm_data.records import EncodedBatch, InstanceBatch
 from tests.datasets import (
     Dataset,
     check,
     detail,
     encode_columns,
-    join_records,
     make_dataset,
     masked_batches,
     swap_records,
@@ -29,7 +28,7 @@ def flip_labels(dataset: Dataset, share: float) -> dict[int, Any]:
     labels = columns["next_sentence_labels"][:, 0]
     flipped = [rng.permutation(np.flatnonzero(labels == one))[: int(share * len(labels) / 2)] for one in (0, 1)]
     labels[np.concatenate(flipped)] ^= 1
-    return {3: join_records(encode_columns(columns))}
+    return {3: EncodedBatch.of(encode_columns(columns))}
 
 
 def take_b_from_the_same_document(dataset: Dataset) -> dict[int, Any]:
@@ -41,7 +40,7 @@ def take_b_from_the_same_document(dataset: Dataset) -> dict[int, Any]:
     row = int(np.flatnonzero(sound["next_sentence_labels"][:, 0] == 0)[3])
     for name, values in columns.items():
         values[np.flatnonzero(labels == 1)[-1]] = sound[name][row]
-    return {3: join_records(encode_columns(columns))}
+    return {3: EncodedBatch.of(encode_columns(columns))}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mlm_data.examples import encode_batch
+from mlm_data.records import EncodedBatch
 from mlm_data.shards import shard_name, write_shard
 from mlm_data.statistics import DocumentStatistics, InstanceStatistics
 from mlm_data.validation import verify
@@ -22,7 +23,6 @@ from tests.datasets import (
     check,
     detail,
     encode_columns,
-    join_records,
     not_made,
     swap_records,
     violated,
@@ -64,7 +64,7 @@ def copy_a_shard(dataset: Dataset) -> None:
 def copy_and_shuffle_a_shard(dataset: Dataset) -> None:
     columns = dataset.columns(1)
     order = np.random.default_rng(0).permutation(len(columns["input_mask"]))
-    dataset.write({3: join_records(encode_columns({name: values[order] for name, values in columns.items()}))})
+    dataset.write({3: EncodedBatch.of(encode_columns({name: values[order] for name, values in columns.items()}))})
 
 
 def miscount_a_shard(dataset: Dataset) -> None:
@@ -151,7 +151,7 @@ def lose_a_rejection(dataset: Dataset) -> None:
 
 def lose_a_record(dataset: Dataset) -> None:
     write_statistics(dataset)
-    dataset.write({3: join_records(encode_columns(dataset.columns(3))[:-1])})
+    dataset.write({3: EncodedBatch.of(encode_columns(dataset.columns(3))[:-1])})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlm_data.records import InstanceBatch
+from mlm_data.records import EncodedBatch, InstanceBatch
 from mlm_data.shards import shard_name, write_shard
 from mlm_data.validation import Verification, verify
 from tests.datasets import (
@@ -18,7 +18,6 @@ from tests.datasets import (
     check,
     detail,
     encode_columns,
-    join_records,
     not_made,
     violated,
 )
@@ -56,7 +55,7 @@ def write(dataset: Dataset, parts: list[dict[int, Columns]]) -> None:
     for length in SLOTS_BY_LENGTH:
         for number, part in enumerate(parts):
             name = shard_name("train", number, len(parts), seq_length=length)
-            shard = write_shard(STORAGE, str(dataset.directory), name, [join_records(encode_columns(part[length]))])
+            shard = write_shard(STORAGE, str(dataset.directory), name, [EncodedBatch.of(encode_columns(part[length]))])
             written.append(dataclasses.replace(shard, seq_length=length))
     dataset.write_manifest(written, sequence_buckets={str(length): slots for length, slots in SLOTS_BY_LENGTH.items()})
 
@@ -151,7 +150,7 @@ def test_a_record_padded_to_another_length_than_its_shard_is_placed(dataset):
     name = shard_name("train", 3, len(parts), seq_length=32)
     records = encode_columns(parts[3][32])
     records[4] = encode_columns({one: values[:1] for one, values in parts[3][64].items()})[0]
-    write_shard(STORAGE, str(dataset.directory), name, [join_records(records)])
+    write_shard(STORAGE, str(dataset.directory), name, [EncodedBatch.of(records)])
     found = check(dataset)
     assert {"features", "manifest"} <= violated(found)
     assert detail(found, "features") == f"first: {name}:4"

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from mlm_data.config import Settings
-from mlm_data.records import InstanceBatch
+from mlm_data.records import EncodedBatch, InstanceBatch
 from tests.datasets import (
     Dataset,
     check,
     detail,
     encode_columns,
-    join_records,
     make_dataset,
     masked_batches,
     not_made,
@@ -60,7 +59,7 @@ def test_a_random_pair_that_is_said_to_be_true_is_caught_with_the_documents(bias
     columns = biased.columns(3)
     row = int(np.flatnonzero(columns["next_sentence_labels"][:, 0])[0])
     columns["next_sentence_labels"][row] = 0
-    biased.write({3: join_records(encode_columns(columns))}, parity="bert")
+    biased.write({3: EncodedBatch.of(encode_columns(columns))}, parity="bert")
     assert violated(check(biased)) == set(), "without the documents nobody can tell"
     found = check(biased, tokens_dir=str(biased.tokens_dir))
     assert violated(found) == {"label 0 is true"}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlm_data.records import EncodedBatch
 from mlm_data.validation import Verdict
 from tests.datasets import (
     CLS,
@@ -20,7 +21,6 @@ from tests.datasets import (
     check,
     detail,
     encode_columns,
-    join_records,
     not_made,
     violated,
 )
@@ -194,7 +194,7 @@ def test_a_record_with_other_features_is_caught_and_placed(dataset, change):
     odd = {name: values[7:8] for name, values in columns.items()}
     change(odd)
     records[7] = encode_columns(odd)[0]
-    dataset.write({3: join_records(records)})
+    dataset.write({3: EncodedBatch.of(records)})
     found = check(dataset)
     assert violated(found) == {"features"}
     assert detail(found, "features") == f"first: {dataset.names[3]}:7"
@@ -203,7 +203,7 @@ def test_a_record_with_other_features_is_caught_and_placed(dataset, change):
 def test_a_record_that_is_none_is_caught_and_placed(dataset):
     records = encode_columns(dataset.columns(3))
     records[7] = b"\xff\xff"
-    dataset.write({3: join_records(records)})
+    dataset.write({3: EncodedBatch.of(records)})
     found = check(dataset)
     assert violated(found) == {"features"}
     assert detail(found, "features") == f"first: {dataset.names[3]}:7"
@@ -223,7 +223,7 @@ def test_a_repeated_record_is_caught_and_placed(dataset):
     (full, *_) = np.flatnonzero(columns["input_mask"].all(axis=1)).tolist()
     records = encode_columns(columns)
     records[-1] = records[full]
-    dataset.write({3: join_records(records)})
+    dataset.write({3: EncodedBatch.of(records)})
     found = check(dataset)
     assert violated(found) <= {"repeated records", "label share by shard"}
     assert detail(found, "repeated records") == f"first: {dataset.names[3]}:{len(records) - 1}"
@@ -254,7 +254,7 @@ def test_text_without_pairs_has_rules_of_its_own(dataset, change, names):
         without_pairs(columns)
         if number == 3:
             change(columns, spot)
-        spoilt[number] = join_records(encode_columns(columns))
+        spoilt[number] = EncodedBatch.of(encode_columns(columns))
     dataset.write(spoilt, objective="mlm", label_meanings={})
     found = check(dataset)
     assert names <= violated(found)
