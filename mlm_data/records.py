@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -253,6 +252,16 @@ class EncodedBatch:
         """The number of records."""
         return len(self.offsets) - 1
 
-    def records(self) -> list[bytes]:
-        """Each record without its margins."""
-        return [self.data[start + MARGIN_BEFORE : end - MARGIN_AFTER] for start, end in pairwise(self.offsets.tolist())]
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each record itself begins in `data`."""
+        return self.offsets[:-1] + MARGIN_BEFORE
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Where each record itself ends."""
+        return self.offsets[1:] - MARGIN_AFTER
+
+    def records(self) -> Iterator[bytes]:
+        """Each record without its margins; one at a time stays in the processor's cache."""
+        return (self.data[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True))

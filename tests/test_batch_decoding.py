@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mlm_data.examples import BERT_FEATURES, RecordError, decode_batch, decode_example, encode_batch, feature_values
 from mlm_data.examples.decoding import _EXAMPLE_CLASS
-from mlm_data.records import MARGIN_AFTER, MARGIN_BEFORE
 from tests.datasets import make_settings, masked_batches, plain_batches
 from tests.making import random_documents
 
@@ -93,8 +92,7 @@ def test_records_of_ours_come_as_one_group_of_narrow_integers(feature_names, wid
     documents = random_documents(40, sentences=(2, 30), words=(1, 40))
     (batch, *_) = masked_batches(settings, plain_batches(settings, documents))
     encoded, expected = encode_batch(batch, feature_names), feature_values(batch)
-    starts, ends = encoded.offsets[:-1] + MARGIN_BEFORE, encoded.offsets[1:] - MARGIN_AFTER
-    (group,) = decode_batch(encoded.data, starts, ends).groups
+    (group,) = decode_batch(encoded.data, encoded.starts, encoded.ends).groups
     for feature in BERT_FEATURES:
         column = group.columns[feature.name(feature_names)]
         assert column.tolist() == expected[feature.v2].tolist()

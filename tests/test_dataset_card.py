@@ -38,7 +38,7 @@ def test_python_in_it_compiles_and_parses_these_records(flags):
     }
     features = features_of(dataset.manifest.objective, dataset.manifest.masking)
     encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
-    record = decode_example(encoded.records()[0])
+    record = decode_example(next(encoded.records()))
     assert parsed == {name: (len(values), values.dtype.name) for name, values in record.items()}
 
 

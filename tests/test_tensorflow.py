@@ -55,7 +55,7 @@ def batch() -> InstanceBatch:
 )
 def test_records_are_what_tensorflow_serializes(tf, batch, feature_names, objective, masking):
     present = features_of(objective, masking)
-    values, encoded = feature_values(batch), encode_batch(batch, feature_names, present).records()
+    values, encoded = feature_values(batch), list(encode_batch(batch, feature_names, present).records())
     for row in range(len(batch)):
         features = {}
         for feature in present:

@@ -24,7 +24,7 @@ def test_features_are_those_of_a_record(flags):
     dataset = finished_dataset(**flags)
     features = features_of(dataset.manifest.objective, dataset.manifest.masking)
     encoded = encode_batch(masked_batch(dataset.settings, 9, 0), dataset.settings.shards.feature_names, features)
-    record = decode_example(encoded.records()[0])
+    record = decode_example(next(encoded.records()))
     tensors = json.loads(render_features(dataset.manifest))["content"]["features"]
     described = {
         name: (tensor["tensor"]["shape"]["dimensions"], tensor["tensor"]["dtype"]) for name, tensor in tensors.items()

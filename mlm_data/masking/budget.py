@@ -18,7 +18,7 @@ from mlm_data.masking.units import Numbers, column_mask
 from mlm_data.masking.words import Words
 
 # After three rounds 98 or 99 % of the budget are predicted. At a rate of 0.15 they are twenty runs; each costs time.
-_ROUNDS, _RUNS = 3, 20
+_ROUNDS, RUNS = 3, 20
 
 
 def choose_words(
@@ -61,7 +61,7 @@ def _cut_into_runs(
     preceding = np.zeros(circle.size, np.uint32)
     preceding[words.pieces] = words.preceding
     starts = [np.zeros(len(circle), np.uint32)]
-    while len(starts) <= _RUNS or (starts[-1] < totals).any():
+    while len(starts) <= RUNS or (starts[-1] < totals).any():
         reach = starts[-1] + budgets
         tokens = row_starts + (circle.take(row_starts + reach % totals) & mask)
         starts.append(reach - preceding.take(tokens))

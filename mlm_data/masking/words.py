@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlm_data.masking.candidates import find_candidates
 from mlm_data.vocabulary import Vocabulary
-
-# What a token is to words, in a table by id.
-_HEAD, _PIECE, _SPECIAL = range(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +39,12 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
         input_word_ids: shape [instances, L], rows beginning with [CLS].
         vocabulary: tells ## pieces and special tokens.
     """
-    table = vocabulary.is_continuation.astype(np.int8)
-    table[[vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]] = _SPECIAL
-    kinds = table.take(input_word_ids)
-    others, pieces = np.flatnonzero(kinds == _SPECIAL), np.flatnonzero(kinds == _PIECE)
-    pieces = pieces[kinds.take(pieces - 1) != _SPECIAL]
-    totals = kinds.shape[1] - np.bincount(others // kinds.shape[1], minlength=len(kinds))
-    return Words(kinds != _SPECIAL, others, totals, pieces, _count_preceding(pieces))
+    candidates, width = find_candidates(input_word_ids, vocabulary), input_word_ids.shape[1]
+    others = np.flatnonzero(~candidates)
+    pieces = np.flatnonzero(vocabulary.is_continuation.take(input_word_ids))
+    pieces = pieces[candidates.take(pieces - 1)]
+    totals = width - np.bincount(others // width, minlength=len(candidates))
+    return Words(candidates, others, totals, pieces, _count_preceding(pieces))
 
 
 def find_word_starts(words: Words) -> NDArray[np.bool_]:

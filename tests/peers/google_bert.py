@@ -159,14 +159,19 @@ def mean_of(parts: Sequence[dict[str, Histogram]], name: str) -> float:
     return float(counts @ np.arange(LENGTH + 1) / counts.sum())
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs both programs and prints a table of p-values."""
-    parser = argparse.ArgumentParser(description="Compares --parity bert with google-research/bert.")
+def parse(arguments: Sequence[str], description: str) -> argparse.Namespace:
+    """The arguments of a program that runs the script."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--bert", help="checkout of google-research/bert")
     parser.add_argument("--input", nargs="+", required=True, help="text, as make-pretraining-data takes it")
     parser.add_argument("--vocab_file", required=True)
     parser.add_argument("--megabytes", type=float, default=2.0)
-    flags = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs both programs and prints a table of p-values."""
+    flags = parse(arguments, "Compares --parity bert with google-research/bert.")
     vocabulary = Vocabulary.load(flags.vocab_file, LocalStorage())
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

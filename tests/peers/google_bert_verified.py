@@ -12,7 +12,6 @@ Exit status: 0 every defect was found for which there is text enough, 1 one was 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from benchmarks.contenders import DatasetSettings
 from benchmarks.text import BenchmarkText, take_text
 from mlm_data.storage import LocalStorage
 from mlm_data.validation import Check, Verdict, Verification, verify
-from tests.peers.google_bert import LENGTH, run_script
+from tests.peers.google_bert import LENGTH, parse, run_script
 
 PASSES = 10
 ENOUGH = 20_000  # records for the checks that leave chance more room
@@ -108,12 +107,7 @@ def _tell(check: Check) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the script, verifies its shards and prints what was found."""
-    parser = argparse.ArgumentParser(description="Verifies the shards of google-research/bert's own script.")
-    parser.add_argument("--bert", help="checkout of google-research/bert")
-    parser.add_argument("--input", nargs="+", required=True, help="text, as make-pretraining-data takes it")
-    parser.add_argument("--vocab_file", required=True)
-    parser.add_argument("--megabytes", type=float, default=2.0)
-    flags = parser.parse_args(arguments)
+    flags = parse(arguments, "Verifies the shards of google-research/bert's own script.")
     with tempfile.TemporaryDirectory() as name:
         text = take_text(flags.input, "auto", flags.megabytes, Path(name) / "text")
         found = run(text, flags.vocab_file, Path(name) / "shards", flags.bert or None)

@@ -6,10 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from mlm_data.masking.budget import RUNS
 from mlm_data.training.dynamic_masking.words import Words
-
-# As many as there.
-_RUNS = 20
 
 
 def choose_words(order: Any, words: Words, budgets: Any, slots: int, seed: Any) -> tuple[Any, Any]:
@@ -46,7 +44,7 @@ def _cut_into_runs(ranks: Any, budgets: Any, totals: Any) -> Any:
     """
 
     def is_short(number: Any, start: Any, _: Any) -> Any:
-        return (number <= _RUNS) | tf.reduce_any(start < totals)
+        return (number <= RUNS) | tf.reduce_any(start < totals)
 
     def cut(number: Any, start: Any, starts: Any) -> Any:
         reach = start + budgets
@@ -54,7 +52,7 @@ def _cut_into_runs(ranks: Any, budgets: Any, totals: Any) -> Any:
         return number + 1, following, starts.write(number, following)
 
     first = tf.zeros_like(totals)
-    starts = tf.TensorArray(tf.int32, _RUNS + 1, dynamic_size=True).write(0, first)
+    starts = tf.TensorArray(tf.int32, RUNS + 1, dynamic_size=True).write(0, first)
     return tf.while_loop(is_short, cut, (1, first, starts))[2].stack()
 
 
