@@ -67,7 +67,7 @@ def _token_counts(segments: Segments) -> tuple[NDArray[np.int32], NDArray[np.int
 def _windows(ids: TokenIds, starts: NDArray[np.int64], width: int) -> TokenIds:
     """ids[start : start + width] for each start, shape [starts, width]; beyond the ends of `ids` anything."""
     long_enough = ids if len(ids) >= width else np.pad(ids, (0, width - len(ids)))
-    views = np.lib.stride_tricks.sliding_window_view(long_enough, width)
+    views = np.lib.stride_tricks.as_strided(long_enough, (len(long_enough) - width + 1, width), long_enough.strides * 2)
     inside = np.clip(starts, 0, len(views) - 1)
     windows = cast(TokenIds, views[inside])
     for row in np.flatnonzero(inside != starts).tolist():  # the very first and last of the corpus

@@ -34,9 +34,11 @@ def frame(batch: EncodedBatch) -> bytearray:
 
 def _headers(lengths: NDArray[np.int64]) -> NDArray[np.uint8]:
     """What stands before records of these lengths, [records, bytes]."""
-    different, which = np.unique(lengths, return_inverse=True)
+    different = np.flatnonzero(np.bincount(lengths))
     headers = b"".join([HEADER.pack(length, length_checksum(length)) for length in different.tolist()])
-    return np.frombuffer(headers, np.uint8).reshape(-1, HEADER.size)[which]
+    by_length = np.empty((lengths.max(initial=0) + 1, HEADER.size), np.uint8)
+    by_length[different] = np.frombuffer(headers, np.uint8).reshape(-1, HEADER.size)
+    return by_length[lengths]
 
 
 def _put(target: bytearray, places: NDArray[np.int64], rows: NDArray[np.uint8]) -> None:
