@@ -7,14 +7,17 @@ import os
 import resource
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-_BYTES_WORTH_A_PROCESS = 16_000_000  # a worker costs two seconds to start
+from pipelines.forked_workers import can_fork, fork_workers
+
+_BYTES_WORTH_A_PROCESS = 16_000_000  # of less text, one process makes a dataset as fast as two
 
 
 def known_beam_flags() -> argparse.ArgumentParser:
@@ -42,14 +45,17 @@ def is_local(options: PipelineOptions) -> bool:
     return options.view_as(StandardOptions).runner is None
 
 
-def make_runner(options: PipelineOptions) -> PipelineRunner | None:
+@contextmanager
+def local_runner(options: PipelineOptions) -> Iterator[PipelineRunner | None]:
     """The local runner, its workers as processes if there are several; none where the options name another runner."""
     if not is_local(options):
-        return None
-    if options.view_as(DirectOptions).direct_num_workers == 1:
-        return FnApiRunner()
-    command = f"{shlex.quote(sys.executable)} -m mlm_data.transforms.local_worker"
-    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+        yield None
+    elif options.view_as(DirectOptions).direct_num_workers == 1:
+        yield FnApiRunner()
+    else:
+        started_anew = nullcontext(f"{shlex.quote(sys.executable)} -m mlm_data.transforms.local_worker")
+        with fork_workers() if can_fork() else started_anew as command:
+            yield FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 
 def peak_memory() -> int:

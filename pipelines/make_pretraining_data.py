@@ -26,7 +26,7 @@ from mlm_data.transforms.failures import failure_message
 from mlm_data.transforms.storage import BeamStorage
 from mlm_data.vocabulary import Vocabulary, case_warning
 from pipelines.command_line import DONE, FAILED, FlagParser, nearest_flag, read_toml, run_program
-from pipelines.local_runner import is_local, known_beam_flags, make_options, make_runner, peak_memory
+from pipelines.local_runner import is_local, known_beam_flags, local_runner, make_options, peak_memory
 from pipelines.progress_display import show_progress
 from pipelines.results_display import print_plan, print_results
 
@@ -186,11 +186,11 @@ def _claim_tokens(storage: Storage, transform: MakePretrainingData) -> bool:
 def _run(console: Console, transform: MakePretrainingData, options: PipelineOptions) -> int:
     """Runs the pipeline with progress and prints what it made."""
     started = time.monotonic()
-    pipeline = beam.Pipeline(runner=make_runner(options), options=options)
-    pipeline | transform
     input_bytes = sum(file.size for file in transform.files)
     try:
-        with show_progress(console, input_bytes):
+        with local_runner(options) as runner, show_progress(console, input_bytes):
+            pipeline = beam.Pipeline(runner=runner, options=options)
+            pipeline | transform
             pipeline.run().wait_until_finish()
     except Exception as error:  # runners wrap what workers raise in types of their own
         message = failure_message(error)

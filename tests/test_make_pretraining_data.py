@@ -302,19 +302,41 @@ def test_validation_documents_are_kept_apart(tmp_path):
     assert not parts["train"] & parts["validation"]
 
 
-@pytest.mark.parametrize("seen", ["_unfinished/tokens/*.json", "train-*"], ids=["preparing", "building"])
-def test_killed_and_started_again_gives_the_bytes_of_an_undisturbed_run(tmp_path, undisturbed, seen, monkeypatch):
+@pytest.mark.parametrize(
+    ("seen", "ending"),
+    [
+        pytest.param("_unfinished/tokens/*.json", signal.SIGKILL, id="killed while preparing"),
+        pytest.param("train-*", signal.SIGKILL, id="killed while building"),
+        pytest.param("train-*", signal.SIGINT, id="interrupted while building"),
+    ],
+)
+def test_ended_and_started_again_gives_the_bytes_of_an_undisturbed_run(
+    tmp_path, undisturbed, seen, ending, monkeypatch
+):
     inputs, expected = undisturbed
-    output = tmp_path / "out"
+    output, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
     arguments = [*inputs, f"--output_dir={output}"]
     code = "from pipelines.make_pretraining_data import entry; entry()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", code, *arguments, "--direct_num_workers=2"],
+        cwd=REPOSITORY,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     wait_for(lambda: any(output.glob(seen)) or process.poll() is not None)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    if ending is signal.SIGKILL:
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    else:
+        os.killpg(process.pid, ending)  # as a terminal does
+        assert process.stderr.read() == b"Interrupted; nothing partial was left under a final name.\n"
+        assert process.wait() == 1
+    wait_for(lambda: not is_running(process.pid), seconds=20)
+    assert not is_running(process.pid), "its workers went on"
+    assert not list(temporary.glob("mlm-data-*"))
     sizes = {shard.name: shard.size for shard in expected.shards["train"]}
     for path in output.glob("train-*"):  # what has a final name is whole
         assert path.stat().st_size == sizes[path.name]
@@ -342,6 +364,18 @@ def undisturbed(tmp_path_factory) -> tuple[list[str], Manifest]:
     inputs = [f"--input={directory}/*.txt", f"--vocab_file={VOCABULARY}", "--dupe_factor=2"]
     assert main([*inputs, f"--output_dir={directory / 'out'}", "--direct_num_workers=1"]) == 0
     return inputs, read_manifest(directory / "out")
+
+
+def is_running(group: int) -> bool:
+    """Whether a group has any process, but for those that have ended and nobody asked about."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, of_group = path.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of_group) == group and state != "Z":
+            return True
+    return False
 
 
 def wait_for(condition, seconds: float = 60) -> None:

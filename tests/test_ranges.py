@@ -18,7 +18,7 @@ from mlm_data.records import Document, Reason, Rejection
 from mlm_data.storage import LocalStorage
 from mlm_data.transforms.dataset import MakePretrainingData
 from mlm_data.vocabulary import Vocabulary
-from pipelines.local_runner import make_options, make_runner
+from pipelines.local_runner import local_runner, make_options
 from tests.making import Memory, Pieces
 
 REPOSITORY = Path(__file__).parents[1]
@@ -209,6 +209,6 @@ def run(directory, range_bytes: int, shuffle: str, processes: int) -> bytes:
     vocabulary = Vocabulary.load(str(VOCABULARY), LocalStorage())
     tokens_dir = f"{directory}/tokens" if shuffle == "files" else ""
     options = make_options([f"--direct_num_workers={processes}"], 0)
-    with beam.Pipeline(runner=make_runner(options), options=options) as pipeline:
+    with local_runner(options) as runner, beam.Pipeline(runner=runner, options=options) as pipeline:
         pipeline | MakePretrainingData(files, settings, vocabulary, tokens_dir, range_bytes)
     return (directory / "out" / "manifest.json").read_bytes()

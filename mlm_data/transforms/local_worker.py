@@ -6,12 +6,19 @@ Its log lines and exceptions go to the process that started it, as on any runner
 import logging
 import os
 import sys
-from pathlib import Path
 
-if __name__ == "__main__":
-    logging.getLogger().addHandler(logging.NullHandler())  # before Beam is imported, which would add one that prints
-    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (for as long as the process lives)
+_STDERR = 2  # the file descriptor, since gRPC prints, too
 
-    from apache_beam.runners.worker import sdk_worker_main
+
+def run_worker() -> None:
+    """Works as the environment says, see `apache_beam.runners.worker.sdk_worker_main`, until told to end."""
+    logging.getLogger().handlers = [logging.NullHandler()]  # before Beam is imported, which would add one that prints
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+
+    from apache_beam.runners.worker import sdk_worker_main  # noqa: PLC0415 (see above)
 
     sdk_worker_main.main(sys.argv)
+
+
+if __name__ == "__main__":
+    run_worker()
