@@ -117,6 +117,7 @@ def read_toml(path: str) -> dict[str, Any]:
 
 def run_program(main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Runs a program on the command line's arguments and exits with its status; bad settings are usage errors."""
+    gc.freeze()  # what was imported stays: no search for garbage need look at it
     try:
         status = main(sys.argv[1:])
     except SettingsError as error:
