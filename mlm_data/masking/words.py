@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.masking.candidates import find_candidates
 from mlm_data.vocabulary import Vocabulary
+
+# What an id may be; all others begin a word.
+_CONTINUES, _SPECIAL = 1, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +43,20 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
         input_word_ids: shape [instances, L], rows beginning with [CLS].
         vocabulary: tells ## pieces and special tokens.
     """
-    candidates, width = find_candidates(input_word_ids, vocabulary), input_word_ids.shape[1]
-    others = np.flatnonzero(~candidates)
-    pieces = np.flatnonzero(vocabulary.is_continuation.take(input_word_ids))
+    kinds, width = _kinds(vocabulary).take(input_word_ids), input_word_ids.shape[1]
+    candidates = kinds != _SPECIAL
+    others, pieces = np.flatnonzero(kinds == _SPECIAL), np.flatnonzero(kinds == _CONTINUES)
     pieces = pieces[candidates.take(pieces - 1)]
     totals = width - np.bincount(others // width, minlength=len(candidates))
     return Words(candidates, others, totals, pieces, _count_preceding(pieces))
+
+
+@lru_cache(maxsize=4)
+def _kinds(vocabulary: Vocabulary) -> NDArray[np.uint8]:
+    """What each id is, uint8, shape [pieces]: one look-up tells all that rows are cut by."""
+    every_id = np.arange(len(vocabulary), dtype=np.int32)
+    continues = np.where(vocabulary.is_continuation, np.uint8(_CONTINUES), np.uint8(0))
+    return np.where(find_candidates(every_id, vocabulary), continues, np.uint8(_SPECIAL))
 
 
 def find_word_starts(words: Words) -> NDArray[np.bool_]:
