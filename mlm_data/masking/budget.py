@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.masking.units import Numbers, ScoreBits
+from mlm_data.masking.units import Numbers, ScoreBits, Scores
 from mlm_data.masking.words import Words
 
 # After three rounds 98 or 99 % of the budget are predicted. At a rate of 0.15 they are twenty runs; each costs time.
@@ -22,13 +22,12 @@ _ROUNDS, RUNS = 3, 20
 
 
 def choose_words(
-    scores: Numbers, bits: ScoreBits, words: Words, budgets: NDArray[np.int32], slots: int, rng: np.random.Generator
+    scores: Scores, words: Words, budgets: NDArray[np.int32], slots: int, rng: np.random.Generator
 ) -> tuple[Numbers, NDArray[np.int32]]:
     """Chooses whole words of so many tokens at most, and one word at least, from each row.
 
     Args:
-        scores: of `draw_scores`, which put words into random order, shape [instances, L]; they are sorted in place.
-        bits: what the scores' bits hold.
+        scores: of `draw_scores`, which put words into random order. Each row is sorted in place.
         words: of the batch; none has more pieces than its row's budget.
         budgets: most tokens to predict, int32, shape [instances].
         slots: P, at least the largest budget.
@@ -38,12 +37,13 @@ def choose_words(
         The scores of the chosen tokens in the order of the circle, uint32, shape [instances, P], anything in slots that
         are not used, and how many they are, int32, shape [instances].
     """
-    scores.ravel()[words.others] = np.iinfo(np.uint32).max
-    scores.sort(axis=1)
+    circle = scores.numbers
+    circle.ravel()[words.others] = np.iinfo(np.uint32).max
+    circle.sort(axis=1)
     totals = words.totals.astype(np.uint32)
-    starts = _cut_into_runs(scores, bits, np.minimum(budgets.astype(np.uint32), totals), totals)
+    starts = _cut_into_runs(circle, scores.bits, np.minimum(budgets.astype(np.uint32), totals), totals)
     start, end = _draw_runs(starts, totals, rng)
-    return _take_runs(scores, start % totals, totals, slots), (end - start).astype(np.int32)
+    return _take_runs(circle, start % totals, totals, slots), (end - start).astype(np.int32)
 
 
 def _cut_into_runs(
@@ -53,11 +53,11 @@ def _cut_into_runs(
 
     A run ends where the budget does, or where the word begins that has its end beyond it.
     """
-    row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)
+    row_starts, preceding = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32), bits.preceding_of(circle)
     starts = [np.zeros(len(circle), np.uint32)]
     while len(starts) <= RUNS or (starts[-1] < totals).any():
         reach = starts[-1] + budgets
-        starts.append(reach - bits.preceding_of(circle.take(row_starts + reach % totals)))
+        starts.append(reach - preceding.take(row_starts + reach % totals))
     return np.array(starts)
 
 
@@ -79,7 +79,8 @@ def _draw_runs(
 def _take_runs(circle: Numbers, start: NDArray[np.uint32], totals: NDArray[np.uint32], slots: int) -> Numbers:
     """So many tokens of the circle from each row's place on, shape [instances, slots]."""
     row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)[:, None]
-    places = start[:, None] + np.arange(slots, dtype=np.uint32)
+    places: Numbers = start[:, None] + np.arange(slots, dtype=np.uint32)
     # Past the end of the circle: below it, the difference wraps around and is the larger one.
     np.minimum(places, places - totals[:, None], out=places)
-    return circle.take(row_starts + places, mode="clip")  # slots may be more than the batch has tokens left
+    places += row_starts
+    return circle.take(places, mode="clip")  # slots may be more than the batch has tokens left

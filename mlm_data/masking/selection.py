@@ -44,9 +44,9 @@ def select_tokens(
         chosen, counts = choose_tokens(find_candidates(ids, vocabulary), budgets, rng)
         return Selection(_fill_slots(chosen, counts, slots), counts)
     words = leave_out_long(find_words(ids, vocabulary), budgets)
-    scores, bits = draw_scores(words, unit_sizes(settings), rng)
-    run, counts = choose_words(scores, bits, words, budgets, slots, rng)
-    return _put_in_order(run, counts, bits, ids.shape[1], spans=settings.masking == "span")
+    scores = draw_scores(words, unit_sizes(settings), rng)
+    run, counts = choose_words(scores, words, budgets, slots, rng)
+    return _put_in_order(run, counts, scores.bits, ids.shape[1], spans=settings.masking == "span")
 
 
 def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int) -> NDArray[np.int64]:

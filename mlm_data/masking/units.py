@@ -68,7 +68,22 @@ class ScoreBits:
         return scores >> np.uint32(self.preceding) & np.uint32((1 << self.column) - 1)
 
 
-def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> tuple[Numbers, ScoreBits]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """A score for each token of a batch: sorting a row shuffles its units, and of all else keeps the order.
+
+    No two scores of a row are equal.
+
+    Attributes:
+        numbers: uint32, shape [instances, L].
+        bits: what their bits hold.
+    """
+
+    numbers: Numbers
+    bits: ScoreBits
+
+
+def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> Scores:
     """Lays units of random sizes over the words of a batch like tiles, and draws a number for each.
 
     The tiles lie end to end, so that every word is in one of them, and are cut at special tokens: no unit has words of
@@ -78,10 +93,6 @@ def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> tup
         words: of the batch.
         chances: of units of 1, 2, ... words; taken to 16 bits.
         rng: decides sizes and numbers.
-
-    Returns:
-        A score for each token, uint32, shape [instances, L], and what its bits hold. Sorting a row shuffles its units,
-        and of all else keeps the order; no two scores of a row are equal.
     """
     shape, bits = words.candidates.shape, ScoreBits.of(words)
     jumps = _draw_jumps(words, chances, bits, rng)
@@ -91,7 +102,7 @@ def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> tup
     # Sums of uniform numbers that wrap around are uniform again, and so random from unit to unit.
     scores = np.cumsum(jumps, out=jumps)
     scores[words.pieces] += words.preceding.astype(np.uint32)
-    return scores.reshape(shape), bits
+    return Scores(scores.reshape(shape), bits)
 
 
 def _draw_jumps(words: Words, chances: Chances, bits: ScoreBits, rng: np.random.Generator) -> Numbers:
@@ -111,7 +122,9 @@ def _draw_jumps(words: Words, chances: Chances, bits: ScoreBits, rng: np.random.
     is_head[words.pieces] = False
     of_heads = np.full(len(is_head) - len(words.pieces), bits.next_column)
     cuts, draws = draw_cuts(len(of_heads), chances, rng)
-    of_heads[cuts] = draws & bits.random | bits.next_column
+    draws &= bits.random
+    draws |= bits.next_column
+    of_heads[cuts] = draws
     jumps = np.full(len(is_head), bits.next_column)
     jumps[is_head] = of_heads
     draws = random_bits(len(words.others), np.uint32, rng)
