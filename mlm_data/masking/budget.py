@@ -79,7 +79,7 @@ def _draw_runs(
 def _take_runs(circle: Numbers, start: NDArray[np.uint32], totals: NDArray[np.uint32], slots: int) -> Numbers:
     """So many tokens of the circle from each row's place on, shape [instances, slots]."""
     row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)[:, None]
-    places: Numbers = start[:, None] + np.arange(slots, dtype=np.uint32)
+    places = np.add(start[:, None], np.arange(slots, dtype=np.uint32), dtype=np.uint32)
     # Past the end of the circle: below it, the difference wraps around and is the larger one.
     np.minimum(places, places - totals[:, None], out=places)
     places += row_starts
