@@ -6,7 +6,8 @@ next goes on where it ended, round and round. After some rounds one of the runs 
 exactly c of the q runs, so that its chance is c / q, whatever its length and wherever it stands.
 
 This costs what runs leave of the budget: room in which the next word does not fit, and the end of the last run, which
-stops where the last round does. The number of rounds is the one that leaves least.
+stops where the last round does. The number of rounds is the one that should leave least, judged by how many tokens the
+runs of a row take on average: it may depend on their order, since in c rounds all words have the same chance.
 """
 
 from __future__ import annotations
@@ -64,16 +65,23 @@ def _cut_into_runs(
 def _draw_runs(
     starts: NDArray[np.uint32], totals: NDArray[np.uint32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Draws a run of each row out of the rounds that leave least; where it begins and ends, as `starts`."""
-    share, runs, end = np.zeros(len(totals)), np.ones(len(totals), np.uint16), totals
-    for rounds in range(1, _ROUNDS + 1):
-        ends = totals * np.uint32(rounds)
-        begun = np.add.reduce(starts < ends, axis=0, dtype=np.uint16)
-        shares = np.where(starts[-1] >= ends, rounds / begun, 0)
-        better = shares > share
-        share, runs, end = np.maximum(share, shares), np.where(better, begun, runs), np.where(better, ends, end)
+    """Draws a run of each row out of some rounds; where it begins and ends, as `starts`."""
+    end = _end_of_rounds(starts, totals)
+    runs = np.add.reduce(starts < end, axis=0, dtype=np.uint16)
     drawn = (rng.random(len(totals)) * runs).astype(np.int64) * len(totals) + np.arange(len(totals))
     return starts.take(drawn), np.minimum(starts.take(drawn + len(totals)), end)
+
+
+def _end_of_rounds(starts: NDArray[np.uint32], totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Where the rounds end that should leave least, if all runs take what they take on average; shape [instances]."""
+    cut, reached = len(starts) - 1, starts[-1]
+    end, most = totals, 1 / np.ceil(cut * totals / reached)
+    for rounds in range(2, _ROUNDS + 1):
+        ends = totals * np.uint32(rounds)
+        share = rounds / np.ceil(cut * ends / reached)
+        share *= ends <= reached
+        end, most = np.where(share > most, ends, end), np.maximum(share, most)
+    return end
 
 
 def _take_runs(circle: Numbers, start: NDArray[np.uint32], totals: NDArray[np.uint32], slots: int) -> Numbers:

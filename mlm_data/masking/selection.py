@@ -59,14 +59,18 @@ def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int
 
 def _put_in_order(run: Numbers, counts: NDArray[np.int32], bits: ScoreBits, width: int, *, spans: bool) -> Selection:
     """The tokens of runs on the circle; of spans, too, which are the first of theirs, or the first chosen of it."""
-    keys = bits.columns_of(run) << np.uint32(1)
+    keys = bits.columns_of(run)
     if spans:  # within one, scores go up by a column; whether they do is sorted along, in the lowest bit
+        keys <<= np.uint32(1)
         keys.ravel()[1:] |= np.diff(run.ravel() >> np.uint32(bits.preceding)) == 1
         keys[:, 0] &= ~np.uint32(1)
-    unused = np.arange(run.shape[1], dtype=np.int32) >= counts[:, None]
+    slots = np.arange(run.shape[1] + 1)
+    unused = (slots[:-1] >= slots[:, None]).take(counts, axis=0)  # faster than to compare for each row
     keys[unused] = np.iinfo(np.uint32).max
     keys.sort(axis=1)
-    begins = keys & np.uint32(1) == 0 if spans else None
-    keys >>= np.uint32(1)
+    begins = None
+    if spans:
+        begins = keys & np.uint32(1) == 0
+        keys >>= np.uint32(1)
     keys[unused] = 0
     return Selection(np.arange(0, len(run) * width, width)[:, None] + keys, counts, begins)

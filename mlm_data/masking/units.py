@@ -125,8 +125,8 @@ def _draw_jumps(words: Words, chances: Chances, bits: ScoreBits, rng: np.random.
     draws &= bits.random
     draws |= bits.next_column
     of_heads[cuts] = draws
-    jumps = np.full(len(is_head), bits.next_column)
-    jumps[is_head] = of_heads
+    jumps = np.empty(len(is_head), np.uint32)
+    jumps[is_head], jumps[words.pieces] = of_heads, bits.next_column
     draws = random_bits(len(words.others), np.uint32, rng)
     jumps[words.others] = draws & bits.random | bits.next_column
     return jumps
@@ -158,5 +158,5 @@ def draw_cuts(words: int, chances: Chances, rng: np.random.Generator) -> tuple[N
 def _sizes(draws: NDArray[np.uint16], chances: Chances) -> NDArray[np.int8]:
     sizes = np.ones(len(draws), np.int8)
     for bound in np.rint(np.cumsum(chances)[:-1] * (1 << 16)).astype(int).tolist():
-        sizes += draws >= bound
+        sizes += (draws >= bound).view(np.int8)
     return sizes

@@ -82,12 +82,13 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
         budgets: most tokens to predict, shape [instances].
     """
     width = words.candidates.shape[1]
-    is_too_long = words.preceding >= budgets[words.pieces // width]
-    if not is_too_long.any():
+    goes_beyond = words.preceding == budgets[words.pieces // width]  # one piece of each word that is too long
+    if not goes_beyond.any():
         return words
-    heads = words.pieces - words.preceding
-    long_heads = np.unique(heads[is_too_long])
-    is_long = np.isin(heads, long_heads)
+    heads, is_long_head = words.pieces - words.preceding, np.zeros(words.candidates.size, np.bool_)
+    long_heads = heads[goes_beyond]
+    is_long_head[long_heads] = True
+    is_long = is_long_head[heads]
     left_out = np.concatenate([long_heads, words.pieces[is_long]])
     totals = words.totals - np.bincount(left_out // width, minlength=len(words.totals))
     cut = (totals == 0) & (words.totals > 0)
