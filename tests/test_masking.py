@@ -352,7 +352,7 @@ def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budge
             is_one = positions == list(range(positions[0], positions[-1] + 1))
             torn += not is_one or len(unit) > len(unit_sizes(settings))
         pairs += math.comb(len(units), 2)
-    # Two units of a row have the same random number as often as r random bits have, and then look like one that is torn.
+    # Two units of a row may have the same random number, with a chance of 2 ** -bits, and then look like one, torn.
     assert torn <= poisson.isf(1e-9, pairs / 2 ** int(bits.random).bit_count())
 
 
