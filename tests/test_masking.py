@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections import Counter
 
 import hypothesis
@@ -12,15 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chi2_contingency, chisquare
+from scipy.stats import binomtest, chi2_contingency, chisquare, poisson
 
 from mlm_data import chance
 from mlm_data.config import MaskingSettings, PairingSettings
 from mlm_data.instances import gather_instances
 from mlm_data.masking import find_candidates, mask_tokens, prediction_counts
 from mlm_data.masking import tokens as token_masking
+from mlm_data.masking.budget import RUNS
 from mlm_data.masking.tokens import choose_tokens
-from mlm_data.masking.units import column_mask, draw_cuts, draw_scores, unit_sizes
+from mlm_data.masking.units import draw_cuts, draw_scores, unit_sizes
 from mlm_data.masking.words import find_words, leave_out_long
 from mlm_data.pairing import lay_end_to_end, make_nsp_pairs, pack_sentences
 from mlm_data.records import InstanceBatch
@@ -201,7 +203,7 @@ def test_words_end_at_separators_and_those_beyond_the_budget_are_left_alone(mask
 @pytest.mark.parametrize("masking", WHOLE_WORDS)
 def test_budgets_are_filled_but_for_a_few_tokens(masking):
     before = unmasked(512, documents=400)
-    for prob, least in ((0.15, 0.92), (0.5, 0.97)):
+    for prob, least in ((0.15, 0.92), (0.5, 0.95)):  # four standard deviations below the mean, or more
         settings = MaskingSettings(masking=masking, masked_lm_prob=prob, max_predictions_per_seq=256)
         after = mask_tokens(before, settings, VOCABULARY, chance.generator(3, "mask"))
         assert after.masked_lm_counts.sum() > least * prediction_counts(before.lengths, settings).sum()
@@ -223,17 +225,22 @@ def test_every_set_of_so_many_tokens_has_the_same_chance(monkeypatch, values):
     assert chisquare(list(seen.values())).pvalue > ALPHA
 
 
+def cut_into_runs(words: tuple[int, ...], sizes: list[int], budget: int) -> list[frozenset[int]]:
+    """Cuts one word after another."""
+    runs: list[list[int]] = [[]]
+    for word in words:
+        if sum(sizes[one] for one in [*runs[-1], word]) > budget:
+            runs.append([])
+        runs[-1].append(word)
+    return [frozenset(run) for run in runs]
+
+
 def runs_of(order: tuple[int, ...], sizes: list[int], budget: int) -> list[frozenset[int]]:
-    """The runs of words in this order, one of which is drawn, cut one word after another."""
-    best: tuple[float, list[frozenset[int]]] = (0, [])
-    for rounds in (1, 2, 3):
-        runs: list[list[int]] = [[]]
-        for word in order * rounds:
-            if sum(sizes[one] for one in [*runs[-1], word]) > budget:
-                runs.append([])
-            runs[-1].append(word)
-        best = max(best, (rounds / len(runs), [frozenset(run) for run in runs]), key=lambda one: one[0])
-    return best[1]
+    """The runs of words in this order, one of which is drawn: of the rounds that should leave least of the budget."""
+    many = cut_into_runs(order * 100, sizes, budget)[:RUNS]
+    mean = sum(sizes[word] for run in many for word in run) / RUNS
+    rounds = max((1, 2, 3), key=lambda number: number / math.ceil(number * sum(sizes) / mean))
+    return cut_into_runs(order * rounds, sizes, budget)
 
 
 def test_sets_of_words_have_the_chances_of_runs_of_a_circle():
@@ -319,8 +326,7 @@ def test_sizes_of_ngrams_and_spans_follow_their_laws(settings, weights):
     assert chi2_contingency(np.histogram2d(sizes, numbers >> 28, bins=[len(weights), 16])[0]).pvalue > ALPHA
 
 
-# The same examples each time: two units of a row have the same random number once in some hundreds of batches.
-@hypothesis.settings(deadline=None, derandomize=True)
+@hypothesis.settings(deadline=None)
 @given(st.sampled_from(WHOLE_WORDS), st.integers(1, 20), st.booleans(), st.integers(0, 2**32))
 def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budget, more_separators, seed):
     batch = with_more_separators(unmasked(128), seed) if more_separators else unmasked(128)
@@ -328,9 +334,13 @@ def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budge
     budgets = np.full(len(rows), budget, np.int32)
     words = leave_out_long(find_words(rows, VOCABULARY), budgets)
     settings = MaskingSettings(masking=masking)
-    scores = draw_scores(words, unit_sizes(settings), np.random.default_rng(seed))
-    assert ((scores & column_mask(rows.shape[1])) == np.arange(rows.shape[1])).all()
-    scores = (scores & ~column_mask(rows.shape[1])).tolist()
+    drawn = draw_scores(words, unit_sizes(settings), np.random.default_rng(seed))
+    scores, bits = drawn.numbers, drawn.bits
+    assert (bits.columns_of(scores) == np.arange(rows.shape[1])).all()
+    preceding = np.zeros(rows.size, np.int64)
+    preceding[words.pieces] = words.preceding
+    assert (bits.preceding_of(scores).ravel() == preceding).all()
+    scores, torn, pairs = (scores & bits.random).tolist(), 0, 0
     for row, score in zip(rows.tolist(), scores, strict=True):
         units: dict[int, list[list[int]]] = {}
         for word in words_of(row):
@@ -338,9 +348,12 @@ def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budge
                 (number,) = {score[position] for position in word}
                 units.setdefault(number, []).append(word)
         for unit in units.values():
-            assert len(unit) <= len(unit_sizes(settings))
             positions = [position for word in unit for position in word]
-            assert positions == list(range(positions[0], positions[-1] + 1))
+            is_one = positions == list(range(positions[0], positions[-1] + 1))
+            torn += not is_one or len(unit) > len(unit_sizes(settings))
+        pairs += math.comb(len(units), 2)
+    # Two units of a row may have the same random number, with a chance of 2 ** -bits, and then look like one, torn.
+    assert torn <= poisson.isf(1e-9, pairs / 2 ** int(bits.random).bit_count())
 
 
 def replaced(many: tuple[InstanceBatch, InstanceBatch], slots: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:

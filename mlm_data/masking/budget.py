@@ -6,7 +6,8 @@ next goes on where it ended, round and round. After some rounds one of the runs 
 exactly c of the q runs, so that its chance is c / q, whatever its length and wherever it stands.
 
 This costs what runs leave of the budget: room in which the next word does not fit, and the end of the last run, which
-stops where the last round does. The number of rounds is the one that leaves least.
+stops where the last round does. The number of rounds is the one that should leave least, judged by how many tokens the
+runs of a row take on average: it may depend on their order, since in c rounds all words have the same chance.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.masking.units import Numbers, column_mask
+from mlm_data.masking.units import Numbers, ScoreBits, Scores
 from mlm_data.masking.words import Words
 
 # After three rounds 98 or 99 % of the budget are predicted. At a rate of 0.15 they are twenty runs; each costs time.
@@ -22,60 +23,72 @@ _ROUNDS, RUNS = 3, 20
 
 
 def choose_words(
-    scores: Numbers, words: Words, budgets: NDArray[np.int32], rng: np.random.Generator
-) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    scores: Scores, words: Words, budgets: NDArray[np.int32], slots: int, rng: np.random.Generator
+) -> tuple[Numbers, NDArray[np.int32]]:
     """Chooses whole words of so many tokens at most, and one word at least, from each row.
 
     Args:
-        scores: of `draw_scores`, which put words into random order, shape [instances, L].
+        scores: of `draw_scores`, which put words into random order. Each row is sorted in place.
         words: of the batch; none has more pieces than its row's budget.
         budgets: most tokens to predict, int32, shape [instances].
+        slots: P, at least the largest budget.
         rng: draws the runs.
 
     Returns:
-        Which tokens are chosen, bool, shape [instances, L], and how many they are, int32, shape [instances].
+        The scores of the chosen tokens in the order of the circle, uint32, shape [instances, P], anything in slots that
+        are not used, and how many they are, int32, shape [instances].
     """
-    circle = scores.copy()
+    circle = scores.numbers
     circle.ravel()[words.others] = np.iinfo(np.uint32).max
     circle.sort(axis=1)
     totals = words.totals.astype(np.uint32)
-    starts = _cut_into_runs(circle, words, np.minimum(budgets.astype(np.uint32), totals), totals)
+    starts = _cut_into_runs(circle, scores.bits, np.minimum(budgets.astype(np.uint32), totals), totals)
     start, end = _draw_runs(starts, totals, rng)
-    # What lies between two places of the circle has its score between theirs, beyond the highest score, too.
-    rows = np.arange(len(scores))
-    first, last = circle[rows, start % totals, None], circle[rows, (end - 1) % totals, None]
-    chosen: NDArray[np.bool_] = np.subtract(scores, first, out=circle) <= last - first
-    chosen &= words.candidates
-    return chosen, (end - start).astype(np.int32)
+    return _take_runs(circle, start % totals, totals, slots), (end - start).astype(np.int32)
 
 
 def _cut_into_runs(
-    circle: Numbers, words: Words, budgets: NDArray[np.uint32], totals: NDArray[np.uint32]
+    circle: Numbers, bits: ScoreBits, budgets: NDArray[np.uint32], totals: NDArray[np.uint32]
 ) -> NDArray[np.uint32]:
     """Where runs begin, in tokens from the beginning of the circle on, shape [runs + 1, instances]; one round at least.
 
     A run ends where the budget does, or where the word begins that has its end beyond it.
     """
-    mask = column_mask(circle.shape[1])
-    row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)
-    preceding = np.zeros(circle.size, np.uint32)
-    preceding[words.pieces] = words.preceding
+    row_starts, preceding = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32), bits.preceding_of(circle)
     starts = [np.zeros(len(circle), np.uint32)]
     while len(starts) <= RUNS or (starts[-1] < totals).any():
         reach = starts[-1] + budgets
-        tokens = row_starts + (circle.take(row_starts + reach % totals) & mask)
-        starts.append(reach - preceding.take(tokens))
+        starts.append(reach - preceding.take(row_starts + reach % totals))
     return np.array(starts)
 
 
 def _draw_runs(
     starts: NDArray[np.uint32], totals: NDArray[np.uint32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Draws a run of each row out of the rounds that leave least; where it begins and ends, as `starts`."""
-    rounds = np.arange(1, _ROUNDS + 1)[:, None]
-    ends = totals * rounds.astype(np.uint32)
-    runs = np.add.reduce(starts[:, None] < ends, axis=0, dtype=np.uint16)
-    shares = np.where(starts[-1] >= ends, rounds / runs, 0)
-    best, rows = shares.argmax(axis=0), np.arange(len(totals))
-    run = (rng.random(len(totals)) * runs[best, rows]).astype(np.int64)
-    return starts[run, rows], np.minimum(starts[run + 1, rows], ends[best, rows])
+    """Draws a run of each row out of some rounds; where it begins and ends, as `starts`."""
+    end = _end_of_rounds(starts, totals)
+    runs = np.add.reduce(starts < end, axis=0, dtype=np.uint16)
+    drawn = (rng.random(len(totals)) * runs).astype(np.int64) * len(totals) + np.arange(len(totals))
+    return starts.take(drawn), np.minimum(starts.take(drawn + len(totals)), end)
+
+
+def _end_of_rounds(starts: NDArray[np.uint32], totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Where the rounds end that should leave least, if all runs take what they take on average; shape [instances]."""
+    cut, reached = len(starts) - 1, starts[-1]
+    end, most = totals, 1 / np.ceil(cut * totals / reached)
+    for rounds in range(2, _ROUNDS + 1):
+        ends = totals * np.uint32(rounds)
+        share = rounds / np.ceil(cut * ends / reached)
+        share *= ends <= reached
+        end, most = np.where(share > most, ends, end), np.maximum(share, most)
+    return end
+
+
+def _take_runs(circle: Numbers, start: NDArray[np.uint32], totals: NDArray[np.uint32], slots: int) -> Numbers:
+    """So many tokens of the circle from each row's place on, shape [instances, slots]."""
+    row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)[:, None]
+    places = np.add(start[:, None], np.arange(slots, dtype=np.uint32), dtype=np.uint32)
+    # Past the end of the circle: below it, the difference wraps around and is the larger one.
+    np.minimum(places, places - totals[:, None], out=places)
+    places += row_starts
+    return circle.take(places, mode="clip")  # slots may be more than the batch has tokens left

@@ -11,7 +11,7 @@ from mlm_data.config import MaskingSettings
 from mlm_data.masking.budget import choose_words
 from mlm_data.masking.candidates import find_candidates, prediction_counts
 from mlm_data.masking.tokens import choose_tokens
-from mlm_data.masking.units import Numbers, draw_scores, unit_sizes
+from mlm_data.masking.units import Numbers, ScoreBits, draw_scores, unit_sizes
 from mlm_data.masking.words import find_words, leave_out_long
 from mlm_data.records import InstanceBatch
 from mlm_data.vocabulary import Vocabulary
@@ -45,9 +45,8 @@ def select_tokens(
         return Selection(_fill_slots(chosen, counts, slots), counts)
     words = leave_out_long(find_words(ids, vocabulary), budgets)
     scores = draw_scores(words, unit_sizes(settings), rng)
-    chosen, counts = choose_words(scores, words, budgets, rng)
-    tokens = _fill_slots(chosen, counts, slots)
-    return Selection(tokens, counts, _find_begins(tokens, scores) if settings.masking == "span" else None)
+    run, counts = choose_words(scores, words, budgets, slots, rng)
+    return _put_in_order(run, counts, scores.bits, ids.shape[1], spans=settings.masking == "span")
 
 
 def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int) -> NDArray[np.int64]:
@@ -58,8 +57,20 @@ def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int
     return tokens
 
 
-def _find_begins(tokens: NDArray[np.int64], scores: Numbers) -> NDArray[np.bool_]:
-    """Which tokens are the first of their unit, or the first that was chosen of it."""
-    begins = np.ones(tokens.shape, np.bool_)
-    begins[:, 1:] = np.diff(scores.take(tokens)) != 1  # from token to token in a unit, scores go up by one
-    return begins
+def _put_in_order(run: Numbers, counts: NDArray[np.int32], bits: ScoreBits, width: int, *, spans: bool) -> Selection:
+    """The tokens of runs on the circle; of spans, too, which are the first of theirs, or the first chosen of it."""
+    keys = bits.columns_of(run)
+    if spans:  # within one, scores go up by a column; whether they do is sorted along, in the lowest bit
+        keys <<= np.uint32(1)
+        keys.ravel()[1:] |= np.diff(run.ravel() >> np.uint32(bits.preceding)) == 1
+        keys[:, 0] &= ~np.uint32(1)
+    slots = np.arange(run.shape[1] + 1)
+    unused = (slots[:-1] >= slots[:, None]).take(counts, axis=0)  # faster than to compare for each row
+    keys[unused] = np.iinfo(np.uint32).max
+    keys.sort(axis=1)
+    begins = None
+    if spans:
+        begins = keys & np.uint32(1) == 0
+        keys >>= np.uint32(1)
+    keys[unused] = 0
+    return Selection(np.arange(0, len(run) * width, width)[:, None] + keys, counts, begins)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlm_data.masking.candidates import find_candidates
 from mlm_data.vocabulary import Vocabulary
+
+# What an id may be; all others begin a word.
+_CONTINUES, _SPECIAL = 1, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +43,20 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
         input_word_ids: shape [instances, L], rows beginning with [CLS].
         vocabulary: tells ## pieces and special tokens.
     """
-    candidates, width = find_candidates(input_word_ids, vocabulary), input_word_ids.shape[1]
-    others = np.flatnonzero(~candidates)
-    pieces = np.flatnonzero(vocabulary.is_continuation.take(input_word_ids))
+    kinds, width = _kinds(vocabulary).take(input_word_ids), input_word_ids.shape[1]
+    candidates = kinds != _SPECIAL
+    others, pieces = np.flatnonzero(kinds == _SPECIAL), np.flatnonzero(kinds == _CONTINUES)
     pieces = pieces[candidates.take(pieces - 1)]
     totals = width - np.bincount(others // width, minlength=len(candidates))
     return Words(candidates, others, totals, pieces, _count_preceding(pieces))
+
+
+@lru_cache(maxsize=4)
+def _kinds(vocabulary: Vocabulary) -> NDArray[np.uint8]:
+    """What each id is, uint8, shape [pieces]: one look-up tells all that rows are cut by."""
+    every_id = np.arange(len(vocabulary), dtype=np.int32)
+    continues = np.where(vocabulary.is_continuation, np.uint8(_CONTINUES), np.uint8(0))
+    return np.where(find_candidates(every_id, vocabulary), continues, np.uint8(_SPECIAL))
 
 
 def find_word_starts(words: Words) -> NDArray[np.bool_]:
@@ -70,12 +82,13 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
         budgets: most tokens to predict, shape [instances].
     """
     width = words.candidates.shape[1]
-    is_too_long = words.preceding >= budgets[words.pieces // width]
-    if not is_too_long.any():
+    goes_beyond = words.preceding == budgets[words.pieces // width]  # one piece of each word that is too long
+    if not goes_beyond.any():
         return words
-    heads = words.pieces - words.preceding
-    long_heads = np.unique(heads[is_too_long])
-    is_long = np.isin(heads, long_heads)
+    heads, is_long_head = words.pieces - words.preceding, np.zeros(words.candidates.size, np.bool_)
+    long_heads = heads[goes_beyond]
+    is_long_head[long_heads] = True
+    is_long = is_long_head[heads]
     left_out = np.concatenate([long_heads, words.pieces[is_long]])
     totals = words.totals - np.bincount(left_out // width, minlength=len(words.totals))
     cut = (totals == 0) & (words.totals > 0)

@@ -1,4 +1,7 @@
-"""Words within a budget of tokens, each with the same chance: the runs of `mlm_data.masking.budget`, as a graph."""
+"""Words within a budget of tokens, each with the same chance: the runs of `mlm_data.masking.budget`, as a graph.
+
+As many rounds are taken as do leave least, where the generator goes by what they should leave.
+"""
 
 from __future__ import annotations
 
