@@ -11,13 +11,14 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from mlm_data.config import PairingSettings
-from mlm_data.pairing.chunks import draw_cuts, plan_chunks
-from mlm_data.pairing.corpus import Indices
+from mlm_data.pairing.chunks import Chunker, draw_cuts
+from mlm_data.pairing.corpus import Indices, SegmentMaker
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
 
@@ -40,8 +41,20 @@ def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.r
         Pairs whose |A| + |B| is at most the room of an instance, both segments non-empty; `left_out` counts the
         surplus.
     """
+    return nsp_pair_maker(corpus, settings)(rng)
+
+
+def nsp_pair_maker(corpus: TokenizedCorpus, settings: PairingSettings) -> SegmentMaker:
+    """`make_nsp_pairs` for one pass over a corpus after the other; what all passes share is computed once."""
+    chunker = Chunker.of(corpus.sentence_offsets, corpus.document_offsets, settings.room)
+    return functools.partial(_make_pairs, corpus, settings, chunker)
+
+
+def _make_pairs(
+    corpus: TokenizedCorpus, settings: PairingSettings, chunker: Chunker, rng: np.random.Generator
+) -> Segments:
     tokens_at, document_offsets, room = corpus.sentence_offsets, corpus.document_offsets, settings.room
-    starts, ends = plan_chunks(tokens_at, document_offsets, room, settings.short_seq_prob, rng)
+    starts, ends = chunker.plan_chunks(settings.short_seq_prob, rng)
     cuts = draw_cuts(starts, ends, rng)
     documents = np.searchsorted(document_offsets, starts, side="right") - 1
     labels, kept = _choose_labels(documents, rng)
