@@ -93,7 +93,7 @@ def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indice
 
 def _rank_within_group(groups: Indices) -> Indices:
     """For each element, how many equal ones precede it."""
-    by_group = np.argsort(groups, kind="stable")
+    by_group = _order(groups)
     firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
     sizes = np.diff(firsts, append=len(groups))
     ranks = np.empty(len(groups), np.int64)
@@ -101,10 +101,16 @@ def _rank_within_group(groups: Indices) -> Indices:
     return ranks
 
 
+def _order(values: Indices) -> Indices:
+    """Where the smallest, none negative, stands, and so on; equal ones as they come."""
+    # Small numbers are not compared but counted, which is several times faster.
+    return np.argsort(values.astype(np.min_scalar_type(values.max(initial=0))), kind="stable")
+
+
 def _exchange_second_segments(pairs: Segments, documents: Indices, rng: np.random.Generator) -> Segments:
     """Lets the pairs of label 1 exchange their B's with neighbours in the order of |B|, never within a document."""
     shuffled = rng.permutation(np.flatnonzero(pairs.labels))
-    takers = shuffled[np.argsort((pairs.b_end - pairs.b_start)[shuffled], kind="stable")]
+    takers = shuffled[_order((pairs.b_end - pairs.b_start)[shuffled])]
     if not len(takers):
         return pairs
     givers = _swap_neighbours(takers)
@@ -138,7 +144,8 @@ def _part_from_own_documents(givers: Indices, taker_documents: Indices, document
         others = helpful[_nearest_of_its_own(clashes, helpful)]
         for values in (givers, giver_documents):
             values[clashes], values[others] = values[others], values[clashes]
-    _part_one_by_one(givers, taker_documents.tolist(), giver_documents.tolist())
+    left = np.flatnonzero(giver_documents == taker_documents).tolist()
+    _part_one_by_one(givers, left, taker_documents.tolist(), giver_documents.tolist())
 
 
 def _nearest_of_its_own(places: Indices, candidates: Indices) -> Indices:
@@ -154,9 +161,8 @@ def _nearest_of_its_own(places: Indices, candidates: Indices) -> Indices:
     return np.minimum(not_taken, order + len(candidates) - len(places))
 
 
-def _part_one_by_one(givers: Indices, takers_are_of: list[int], givers_are_of: list[int]) -> None:
+def _part_one_by_one(givers: Indices, clashes: list[int], takers_are_of: list[int], givers_are_of: list[int]) -> None:
     """The same where a document has few clashes, each with the nearest helpful place."""
-    clashes = [place for place, document in enumerate(givers_are_of) if document == takers_are_of[place]]
     for place in clashes:
         document = takers_are_of[place]
         if givers_are_of[place] != document:
