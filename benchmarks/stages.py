@@ -21,8 +21,8 @@ from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances
 from mlm_data.masking import mask_tokens
 from mlm_data.objectives import find_objective
-from mlm_data.pairing import lay_end_to_end, make_segments
-from mlm_data.records import Document, EncodedBatch, Layout, SplitDocument, TokenizedCorpus, TokenizedDocument
+from mlm_data.pairing import SegmentMaker, lay_end_to_end, segment_maker
+from mlm_data.records import Document, EncodedBatch, Layout, SplitDocument, TokenizedDocument
 from mlm_data.sentences import SentenceSplitter, split_lines
 from mlm_data.shards import TRAIN, assign_bucket, choose_buckets, shard_name, write_shard
 from mlm_data.statistics import InstanceStatistics
@@ -139,18 +139,19 @@ class _Builder:
             pairing = self.settings.pairing
             least = find_objective(pairing.objective, pairing.parity).least_sentences
             corpus = lay_end_to_end([document for document in documents if len(document.sentence_offsets) > least])
+            make_segments = segment_maker(corpus, pairing, self.vocabulary.sep_id)
         shards, passes = self.settings.shards, self.settings.shards.dupe_factor
         for number in range(passes):
             name = shard_name(TRAIN, number * self.buckets + bucket, passes * self.buckets)
-            encoded = list(self._encode(corpus, bucket, number))
+            encoded = list(self._encode(make_segments, bucket, number))
             with self.watch.time("write"):
                 write_shard(LocalStorage(), shards.output_dir, name, encoded)
 
-    def _encode(self, corpus: TokenizedCorpus, bucket: int, number: int) -> Iterator[EncodedBatch]:
+    def _encode(self, make_segments: SegmentMaker, bucket: int, number: int) -> Iterator[EncodedBatch]:
         seed, watch = self.settings.shards.random_seed, self.watch
         with watch.time("pair"):
             pair_rng = chance.generator(seed, "pair", TRAIN, bucket, number)
-            segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, pair_rng)
+            segments = make_segments(pair_rng)
         rng = chance.generator(seed, "mask", TRAIN, bucket, number)
         for start in range(0, len(segments), _INSTANCES_PER_BATCH):
             with watch.time("gather"):

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from mlm_data.config import PairingSettings
 from mlm_data.objectives import NO_PARITY
 from mlm_data.pairing.bert import make_bert_pairs
-from mlm_data.pairing.corpus import lay_end_to_end
-from mlm_data.pairing.nsp import make_nsp_pairs
+from mlm_data.pairing.corpus import SegmentMaker, lay_end_to_end
+from mlm_data.pairing.nsp import make_nsp_pairs, nsp_pair_maker
 from mlm_data.pairing.packing import pack_sentences
 from mlm_data.pairing.sop import make_sop_pairs
 from mlm_data.records import Segments, TokenizedCorpus
 
-__all__ = ["lay_end_to_end", "make_bert_pairs", "make_nsp_pairs", "make_segments", "make_sop_pairs", "pack_sentences"]
+__all__ = [
+    "SegmentMaker",
+    "lay_end_to_end",
+    "make_bert_pairs",
+    "make_nsp_pairs",
+    "make_segments",
+    "make_sop_pairs",
+    "pack_sentences",
+    "segment_maker",
+]
 
 
 def make_segments(
@@ -27,12 +38,17 @@ def make_segments(
         sep_id: the id of [SEP], which may stand between documents within a segment.
         rng: decides whatever is drawn.
     """
+    return segment_maker(corpus, settings, sep_id)(rng)
+
+
+def segment_maker(corpus: TokenizedCorpus, settings: PairingSettings, sep_id: int) -> SegmentMaker:
+    """`make_segments` for one pass over a corpus after the other; what all passes share is computed once."""
     if settings.parity != NO_PARITY:
-        return make_bert_pairs(corpus, settings, rng)
+        return partial(make_bert_pairs, corpus, settings)
     match settings.objective:
         case "nsp":
-            return make_nsp_pairs(corpus, settings, rng)
+            return nsp_pair_maker(corpus, settings)
         case "sop":
-            return make_sop_pairs(corpus, settings, rng)
+            return partial(make_sop_pairs, corpus, settings)
         case _:
-            return pack_sentences(corpus, settings, sep_id, rng)
+            return partial(pack_sentences, corpus, settings, sep_id)

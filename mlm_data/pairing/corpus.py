@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.records import TokenIds, TokenizedCorpus, TokenizedDocument
+from mlm_data.records import Segments, TokenIds, TokenizedCorpus, TokenizedDocument
 
 Indices: TypeAlias = NDArray[np.int64]
+
+# Makes one pass over a corpus, given what decides whatever is drawn.
+SegmentMaker: TypeAlias = Callable[[np.random.Generator], Segments]
 
 
 def lay_end_to_end(documents: Sequence[TokenizedDocument]) -> TokenizedCorpus:

@@ -11,13 +11,14 @@ lies between 0.54 and 0.65 and shows in the lengths; chunking, target lengths an
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from mlm_data.config import PairingSettings
-from mlm_data.pairing.chunks import draw_cuts, plan_chunks
-from mlm_data.pairing.corpus import Indices
+from mlm_data.pairing.chunks import Chunker, draw_cuts
+from mlm_data.pairing.corpus import Indices, SegmentMaker
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
 
@@ -40,8 +41,20 @@ def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.r
         Pairs whose |A| + |B| is at most the room of an instance, both segments non-empty; `left_out` counts the
         surplus.
     """
+    return nsp_pair_maker(corpus, settings)(rng)
+
+
+def nsp_pair_maker(corpus: TokenizedCorpus, settings: PairingSettings) -> SegmentMaker:
+    """`make_nsp_pairs` for one pass over a corpus after the other; what all passes share is computed once."""
+    chunker = Chunker.of(corpus.sentence_offsets, corpus.document_offsets, settings.room)
+    return functools.partial(_make_pairs, corpus, settings, chunker)
+
+
+def _make_pairs(
+    corpus: TokenizedCorpus, settings: PairingSettings, chunker: Chunker, rng: np.random.Generator
+) -> Segments:
     tokens_at, document_offsets, room = corpus.sentence_offsets, corpus.document_offsets, settings.room
-    starts, ends = plan_chunks(tokens_at, document_offsets, room, settings.short_seq_prob, rng)
+    starts, ends = chunker.plan_chunks(settings.short_seq_prob, rng)
     cuts = draw_cuts(starts, ends, rng)
     documents = np.searchsorted(document_offsets, starts, side="right") - 1
     labels, kept = _choose_labels(documents, rng)
@@ -80,7 +93,7 @@ def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indice
 
 def _rank_within_group(groups: Indices) -> Indices:
     """For each element, how many equal ones precede it."""
-    by_group = np.argsort(groups, kind="stable")
+    by_group = _order(groups)
     firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
     sizes = np.diff(firsts, append=len(groups))
     ranks = np.empty(len(groups), np.int64)
@@ -88,10 +101,16 @@ def _rank_within_group(groups: Indices) -> Indices:
     return ranks
 
 
+def _order(values: Indices) -> Indices:
+    """Where the smallest, none negative, stands, and so on; equal ones as they come."""
+    # Small numbers are not compared but counted, which is several times faster.
+    return np.argsort(values.astype(np.min_scalar_type(values.max(initial=0))), kind="stable")
+
+
 def _exchange_second_segments(pairs: Segments, documents: Indices, rng: np.random.Generator) -> Segments:
     """Lets the pairs of label 1 exchange their B's with neighbours in the order of |B|, never within a document."""
     shuffled = rng.permutation(np.flatnonzero(pairs.labels))
-    takers = shuffled[np.argsort((pairs.b_end - pairs.b_start)[shuffled], kind="stable")]
+    takers = shuffled[_order((pairs.b_end - pairs.b_start)[shuffled])]
     if not len(takers):
         return pairs
     givers = _swap_neighbours(takers)
@@ -125,7 +144,8 @@ def _part_from_own_documents(givers: Indices, taker_documents: Indices, document
         others = helpful[_nearest_of_its_own(clashes, helpful)]
         for values in (givers, giver_documents):
             values[clashes], values[others] = values[others], values[clashes]
-    _part_one_by_one(givers, taker_documents.tolist(), giver_documents.tolist())
+    left = np.flatnonzero(giver_documents == taker_documents).tolist()
+    _part_one_by_one(givers, left, taker_documents.tolist(), giver_documents.tolist())
 
 
 def _nearest_of_its_own(places: Indices, candidates: Indices) -> Indices:
@@ -141,9 +161,8 @@ def _nearest_of_its_own(places: Indices, candidates: Indices) -> Indices:
     return np.minimum(not_taken, order + len(candidates) - len(places))
 
 
-def _part_one_by_one(givers: Indices, takers_are_of: list[int], givers_are_of: list[int]) -> None:
+def _part_one_by_one(givers: Indices, clashes: list[int], takers_are_of: list[int], givers_are_of: list[int]) -> None:
     """The same where a document has few clashes, each with the nearest helpful place."""
-    clashes = [place for place, document in enumerate(givers_are_of) if document == takers_are_of[place]]
     for place in clashes:
         document = takers_are_of[place]
         if givers_are_of[place] != document:

@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from mlm_data.config import PairingSettings
-from mlm_data.pairing.chunks import draw_cuts, plan_chunks
+from mlm_data.pairing.chunks import Chunker, draw_cuts
 from mlm_data.pairing.corpus import Indices, offsets_of, rank_in_row
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
@@ -49,7 +49,7 @@ def make_sop_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.r
 def _plan_both_ways(
     corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator
 ) -> tuple[Indices, Indices]:
-    """Chunks as of `plan_chunks`, half of the stretches of text gone through from their end to their beginning."""
+    """Chunks as of a `Chunker`, half of the stretches of text gone through from their end to their beginning."""
     stretches = _stretch_offsets(corpus.document_offsets)
     sizes = np.diff(stretches)
     sentences = np.arange(stretches[-1])
@@ -57,7 +57,7 @@ def _plan_both_ways(
     is_backward = np.repeat(rng.permutation(len(sizes)) % 2 == rng.integers(2), sizes)
     sentence_at = np.where(is_backward, mirrored, sentences)
     tokens_at = offsets_of(np.diff(corpus.sentence_offsets)[sentence_at])
-    starts, ends = plan_chunks(tokens_at, stretches, settings.room, settings.short_seq_prob, rng)
+    starts, ends = Chunker.of(tokens_at, stretches, settings.room).plan_chunks(settings.short_seq_prob, rng)
     one, other = sentence_at[starts], sentence_at[ends - 1]
     return np.minimum(one, other), np.maximum(one, other) + 1
 

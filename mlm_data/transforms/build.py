@@ -18,14 +18,13 @@ from mlm_data.examples import encode_batch, features_of
 from mlm_data.instances import gather_instances, split_by_length
 from mlm_data.masking import mask_tokens
 from mlm_data.objectives import find_objective
-from mlm_data.pairing import lay_end_to_end, make_segments
+from mlm_data.pairing import lay_end_to_end, segment_maker
 from mlm_data.records import (
     EncodedBatch,
     InstanceBatch,
     Reason,
     Rejection,
     Segments,
-    TokenizedCorpus,
     TokenizedDocument,
 )
 from mlm_data.shards import UNFINISHED, WrittenShard, shard_name, write_shard
@@ -151,9 +150,10 @@ class ShardBuilder:
         pairing = self.settings.pairing
         least_sentences = find_objective(pairing.objective, pairing.parity).least_sentences
         kept, rejections = select_documents(documents, least_sentences)
-        corpus = lay_end_to_end(kept)
+        make_segments = segment_maker(lay_end_to_end(kept), pairing, self.vocabulary.sep_id)
         passes = self.plan.passes(bucket.split, self.settings.shards.dupe_factor)
-        written = [self._write_pass(bucket, number, corpus) for number in range(passes)]
+        segments = (make_segments(self._generator(bucket, number, "pair")) for number in range(passes))
+        written = [self._write_pass(bucket, number, of_pass) for number, of_pass in enumerate(segments)]
         total = sum((statistics for _, statistics in written), start=self._no_instances())
         if not total.instances:
             rejections += [_without_partner(document) for document in kept]
@@ -167,11 +167,9 @@ class ShardBuilder:
         )
 
     def _write_pass(
-        self, bucket: Bucket, number: int, corpus: TokenizedCorpus
+        self, bucket: Bucket, number: int, segments: Segments
     ) -> tuple[list[WrittenShard], InstanceStatistics]:
         """Writes the shards of one pass: one, or one for each length."""
-        rng = self._generator(bucket, number, "pair")
-        segments = make_segments(corpus, self.settings.pairing, self.vocabulary.sep_id, rng)
         counted = dataclasses.replace(self._no_instances(), left_out=segments.left_out)
         if not self.settings.pairing.sequence_buckets:
             shard, statistics = self._write_shard(bucket, number, segments)
