@@ -47,9 +47,8 @@ class Chunker:
         Returns:
             First and one-past-last sentence of each chunk, int64 [chunks].
         """
-        sentences = len(self.ends)
-        short = np.flatnonzero(rng.random(sentences) < short_seq_prob)
-        targets = rng.integers(2, self.max_tokens + 1, sentences)[short]
+        short = np.flatnonzero(rng.random(len(self.ends)) < short_seq_prob)
+        targets = rng.integers(2, self.max_tokens + 1, len(short))
         ends = self.ends.copy()
         ends[short] = _find_ends(self.tokens_at, self.document_ends[short], short, targets)
         chosen = np.asarray(_follow(ends), dtype=np.int64)
