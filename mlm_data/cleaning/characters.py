@@ -10,7 +10,6 @@ import ftfy
 
 from mlm_data.records import Repair
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _DROPPED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # the others are white space to `str.split`
 # Zero-width space, byte order mark, word joiner, soft hyphen; not U+200C and U+200D: Persian and Hindi need them.
@@ -107,16 +106,16 @@ def _mend(line: str, repairs: set[Repair]) -> str:
     while line != before:  # one repair may bring another to light
         before = line
         line = _undo_wrong_decoding(line, repairs)
-        if not line.isprintable():
-            line = _drop_control_characters(line, repairs)
-        line = _space_singly(line) if line.isprintable() else " ".join(line.split())
+        line = _space_singly(line) if line.isprintable() else " ".join(_drop_control_characters(line, repairs).split())
         if not unicodedata.is_normalized("NFC", line):
             line = unicodedata.normalize("NFC", line)
     return line
 
 
 def _undo_wrong_decoding(line: str, repairs: set[Repair]) -> str:
-    if not line.isprintable() and _SURROGATE.search(line):
+    try:
+        line.encode()  # fails where they are; much faster than a search
+    except UnicodeEncodeError:
         repairs.add(Repair.LONE_SURROGATES)
         line = line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if line.isascii() or not _MOJIBAKE.search(line):
