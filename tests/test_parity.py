@@ -136,7 +136,7 @@ def test_no_test_tells_it_from_the_published_loop():
         assert chi2_contingency(table).pvalue > ALPHA, name
 
     # These tests can tell: the pairs that this program makes by its own law differ.
-    balanced = joined([make_nsp_pairs(corpus, SETTINGS, rng).take(slice(1)) for _ in range(3000)])
+    balanced = joined([make_nsp_pairs(corpus, SETTINGS, rng).take(slice(1)) for _ in range(9000)])
     other = columns_of(corpus, balanced)
     assert ks_2samp(other["label"], theirs["label"]).pvalue < ALPHA
     assert ks_2samp(other["length"], theirs["length"]).pvalue < ALPHA
