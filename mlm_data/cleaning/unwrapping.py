@@ -70,7 +70,7 @@ def unwrap(text: str) -> list[str]:
     ['It was the best of times, it was the worst of times.', 'The Period']
     """
     raw_lines = text.split("\n")
-    lines = [line.strip() for line in raw_lines]
+    lines = list(map(str.strip, raw_lines))
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
     inside = (lengths[:-1] > 0) & (lengths[1:] > 0)
     if not inside.any():
@@ -78,13 +78,13 @@ def unwrap(text: str) -> list[str]:
     ends = _describe(lines, inside, lengths)
     joined = _set_by_wrapper(ends) & ~_next_to_mark(ends, np.flatnonzero(inside))
     if _INDENTED.search(text):
-        joined &= ~_before_deeper_indent(ends, raw_lines, inside)
+        joined &= ~_before_deeper_indent(ends, raw_lines, lengths, inside)
     separators = np.zeros(len(lines), np.intp)
     separators[:-1][inside] = np.where(joined, np.where(_without_space(ends), 2, 1), 0)
     pieces = [""] * (2 * len(lines))
     pieces[::2] = lines
     pieces[1::2] = np.array(["\n", " ", ""], object)[separators].tolist()
-    return [line for line in "".join(pieces).split("\n") if line]
+    return list(filter(None, "".join(pieces).split("\n")))
 
 
 def _describe(lines: list[str], inside: NDArray[np.bool_], lengths: NDArray[np.int64]) -> _LineEnds:
@@ -181,10 +181,13 @@ def _next_to_mark(ends: _LineEnds, places: NDArray[np.intp]) -> NDArray[np.bool_
     return found
 
 
-def _before_deeper_indent(ends: _LineEnds, raw_lines: list[str], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _before_deeper_indent(
+    ends: _LineEnds, raw_lines: list[str], lengths: NDArray[np.int64], inside: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Which line ends stand before a line that is indented deeper, unless that line hangs from an item of a list."""
     indents = np.zeros(len(raw_lines), np.int64)
-    for number in [number for number, line in enumerate(raw_lines) if line[:1].isspace()]:  # most are not
+    raw_lengths = np.fromiter(map(len, raw_lines), np.int64, len(raw_lines))
+    for number in np.flatnonzero(raw_lengths > lengths).tolist():  # most have no white space around them
         line = raw_lines[number]
         indents[number] = len(line) - len(line.lstrip())
     deeper = (indents[1:] > indents[:-1])[inside]
