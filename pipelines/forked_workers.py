@@ -70,7 +70,7 @@ def _fork() -> int:
 def _fork_on_demand(listener: socket.socket, over: int, directory: str) -> NoReturn:
     """Forks a worker for whoever asks, until the run is over, whether it says so or dies; then tidies up."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, and that this process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, and that this process and its workers
         gc.freeze()  # so that no search for garbage touches, and thereby copies, what workers share
         workers = []
         while over not in select.select([listener.fileno(), over], [], [])[0]:
@@ -90,7 +90,6 @@ def _work(connection: socket.socket) -> NoReturn:
     """Becomes a worker, with the environment that is sent; says in the end, by a byte, that all went well."""
     status = 1
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         with connection.makefile("rb") as lines:
             variables = lines.read().split(b"\0")
         for name, _, value in (variable.partition(b"=") for variable in variables):

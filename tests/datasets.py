@@ -164,7 +164,9 @@ def not_made(verification: Verification) -> dict[str, str]:
 
 
 def swap_records(dataset: Dataset) -> dict[int, EncodedBatch]:
-    """Two records of two buckets, each in the place of the other."""
-    one, other = (encode_columns(dataset.columns(shard)) for shard in (2, 3))
-    one[5], other[5] = other[5], one[5]
+    """Two records of two buckets and one label, each in the place of the other."""
+    shards = [dataset.columns(shard) for shard in (2, 3)]
+    one, other = map(encode_columns, shards)
+    here, there = (int(np.flatnonzero(columns["next_sentence_labels"][:, 0] == 0)[5]) for columns in shards)
+    one[here], other[there] = other[there], one[here]
     return {2: EncodedBatch.of(one), 3: EncodedBatch.of(other)}

@@ -112,10 +112,11 @@ def test_card_leaves_masking_to_the_trainer():
 
 
 def test_card_speaks_of_its_own_objective():
-    swapped = render_card(*finished_dataset(objective="sop").parts)
+    dataset = finished_dataset(objective="sop")
+    swapped, statistics = render_card(*dataset.parts), dataset.instances["train"]
     assert "- 1: swapped: A follows B in its document\n" in swapped
     assert "the polarity of google-research/albert." in swapped
-    assert "| - swapped pairs (label 1) | 50.00% | 50% |" in swapped
+    assert f"| - swapped pairs (label 1) | {statistics.marked_pairs / statistics.instances:.2%} | 50% |" in swapped
     alone = render_card(*finished_dataset(objective="mlm", mlm_packing="doc_sentences").parts)
     assert "There are no labels" in alone
     assert "never of two documents in one" in " ".join(alone.split())

@@ -37,9 +37,9 @@ def take_b_from_the_same_document(dataset: Dataset) -> dict[int, Any]:
     labels = columns["next_sentence_labels"][:, 0]
     labels[np.flatnonzero(labels == 0)[0]] = 1
     sound = dataset.columns(5)  # of the same bucket
-    row = int(np.flatnonzero(sound["next_sentence_labels"][:, 0] == 0)[3])
+    row, replaced = int(np.flatnonzero(sound["next_sentence_labels"][:, 0] == 0)[3]), np.flatnonzero(labels == 1)[-1]
     for name, values in columns.items():
-        values[np.flatnonzero(labels == 1)[-1]] = sound[name][row]
+        values[replaced] = sound[name][row]
     return {3: EncodedBatch.of(encode_columns(columns))}
 
 
