@@ -307,7 +307,7 @@ def test_validation_documents_are_kept_apart(tmp_path):
     [
         pytest.param("_unfinished/tokens/*.json", signal.SIGKILL, id="killed while preparing"),
         pytest.param("train-*", signal.SIGKILL, id="killed while building"),
-        pytest.param("train-*", signal.SIGINT, id="interrupted while building"),
+        pytest.param("_unfinished/tokens/*.json", signal.SIGINT, id="interrupted while preparing"),
     ],
 )
 def test_ended_and_started_again_gives_the_bytes_of_an_undisturbed_run(
