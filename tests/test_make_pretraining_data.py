@@ -325,6 +325,8 @@ def test_ended_and_started_again_gives_the_bytes_of_an_undisturbed_run(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A process started in the background may be told to ignore it, and its children then are, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no thread holds a lock here)
     )
     wait_for(lambda: any(output.glob(seen)) or process.poll() is not None)
     if ending is signal.SIGKILL:
