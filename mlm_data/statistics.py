@@ -19,8 +19,6 @@ STATISTICS = "statistics.json"
 
 Histogram = NDArray[np.int64]
 
-_LAYERS = 128  # at most 255, the largest sum of one byte
-
 
 @dataclass(frozen=True, slots=True)
 class DocumentStatistics:
@@ -237,20 +235,11 @@ def _candidates(batch: InstanceBatch, sep_id: int, drawn: NDArray[np.int32]) -> 
     """Tokens by position that were neither padding nor [CLS] nor [SEP] before masking, which drew a [SEP] at some."""
     width = batch.input_word_ids.shape[1]
     longer_than = len(batch) - np.cumsum(np.bincount(batch.lengths, minlength=width + 1))[:width]
-    candidates: Histogram = longer_than - _count_by_column(batch.input_word_ids == sep_id)
+    separators = np.flatnonzero(batch.input_word_ids == sep_id) % width
+    candidates: Histogram = longer_than - np.bincount(separators, minlength=width)
     candidates += np.bincount(drawn, minlength=width)
     candidates[0] = 0
     return candidates.astype(np.int64)
-
-
-def _count_by_column(values: NDArray[np.bool_]) -> Histogram:
-    """How many are true in each column; stacks of rows are laid upon one another, so that long stretches are added."""
-    rows, width = values.shape
-    stacked = rows - rows % _LAYERS
-    layers = values.view(np.uint8)[:stacked].reshape(_LAYERS, stacked // _LAYERS * width)
-    sums = np.add.reduce(layers, axis=0, dtype=np.uint8).reshape(stacked // _LAYERS, width)
-    counts: Histogram = sums.sum(axis=0, dtype=np.int64) + values[stacked:].sum(axis=0, dtype=np.int64)
-    return counts
 
 
 def _add_counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

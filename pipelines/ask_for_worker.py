@@ -12,7 +12,7 @@ import sys
 DONE = b"\0"
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the worker, and that this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, that the worker, and that this process
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(sys.argv[1])
         connection.sendall(b"\0".join(b"=".join(variable) for variable in os.environb.items()))

@@ -70,7 +70,7 @@ def _fork() -> int:
 def _fork_on_demand(listener: socket.socket, over: int, directory: str) -> NoReturn:
     """Forks a worker for whoever asks, until the run is over, whether it says so or dies; then tidies up."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, and that this process and its workers
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the run, and that this process
         gc.freeze()  # so that no search for garbage touches, and thereby copies, what workers share
         workers = []
         while over not in select.select([listener.fileno(), over], [], [])[0]:

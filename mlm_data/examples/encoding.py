@@ -31,6 +31,7 @@ _ENTRY_VALUE = 0x12
 _LIST_TAG = {"float32": 0x12, "int64": 0x1A}  # Feature.float_list, Feature.int64_list
 _LIST_VALUE = 0x0A  # packed
 
+_MARGINS = 0, 1  # the first pieces of every table, at either end of a record
 _LONGEST_RUN = 128  # values in one piece; longer runs take several
 _RUNS = {"zero": b"\0", "one": b"\1", "one as float32": np.float32(1).tobytes()}
 
@@ -72,7 +73,7 @@ def encode_batch(
     values = np.concatenate([column.reshape(-1) for column in integers.values()], dtype=np.int32, casting="same_kind")
     longest = varint_size(max(width, int(values.max(initial=0))))
     table = _make_table(features, feature_names, width, slots, longest)
-    varints, more_bytes = _as_pieces(values, [column.shape for column in integers.values()])
+    varints, more_bytes = _as_pieces(values, longest, [column.shape for column in integers.values()])
     of_integers = zip(integers, len(table.pieces) + np.arange(len(varints)).reshape(more_bytes.shape), strict=True)
     payloads = _runs(batch, table) | {name: numbers[:, None] for name, numbers in of_integers}
     beyond_smallest = dict(zip(integers, more_bytes, strict=True))
@@ -82,7 +83,7 @@ def encode_batch(
         header = smallest + beyond_smallest.get(name, np.zeros(len(batch), np.int32))
         sizes += table.sizes.take(header)
         columns += [header[:, None], payloads[name]]
-    before, after = (np.full((len(batch), 1), piece) for piece in table.margins)
+    before, after = (np.full((len(batch), 1), piece) for piece in _MARGINS)
     columns = [before, (table.record_headers + sizes)[:, None], *columns, after]
     numbers = np.concatenate(columns, axis=1, dtype=np.int32, casting="same_kind")
     return _look_up(pa.concat_arrays([table.pieces, varints]), numbers)
@@ -100,7 +101,6 @@ class _Table:
             values it may have; that of n more bytes comes n places later.
         record_headers: which piece would be the header of a record with as few bytes of values and no headers of
             features; that of n more bytes comes n places later.
-        margins: the pieces at either end of a record.
     """
 
     pieces: pa.BinaryArray
@@ -108,7 +108,6 @@ class _Table:
     runs: Mapping[str, int]
     headers: Mapping[str, int]
     record_headers: int
-    margins: tuple[int, int]
 
     def run(self, kind: str, counts: NDArray[np.int32], most: int) -> Pieces:
         """Runs of so many equal values, int32 [rows, pieces]; `most` is the longest possible."""
@@ -148,15 +147,16 @@ def _runs(batch: InstanceBatch, table: _Table) -> dict[str, Pieces]:
 
 
 def _as_pieces(
-    values: NDArray[np.int32], shapes: Sequence[tuple[int, ...]]
+    values: NDArray[np.int32], longest: int, shapes: Sequence[tuple[int, ...]]
 ) -> tuple[pa.BinaryArray, NDArray[np.int32]]:
     """The varints of each row of columns of these shapes, and by how many bytes they exceed one each, [columns, rows].
 
     Args:
         values: of the columns, end to end.
+        longest: see `encode_varints`.
         shapes: [rows, values], with as many rows each.
     """
-    data, starts = encode_varints(values)
+    data, starts = encode_varints(values, longest)
     in_rows = np.concatenate([np.full(rows, width) for rows, width in shapes])
     offsets = starts[np.append(0, np.cumsum(in_rows))].astype(np.int32)
     pieces = pa.Array.from_buffers(pa.binary(), len(in_rows), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
@@ -191,7 +191,7 @@ def _make_table(features: tuple[Feature, ...], feature_names: str, width: int, s
     record_headers = len(pieces) - (smallest - values)
     pieces += [_nested(_EXAMPLE_FEATURES, size) for size in range(smallest, largest + 1)]
     sizes_of_pieces = np.array([len(piece) for piece in pieces], np.int32)
-    return _Table(pa.array(pieces, pa.binary()), sizes_of_pieces, runs, headers, record_headers, (0, 1))
+    return _Table(pa.array(pieces, pa.binary()), sizes_of_pieces, runs, headers, record_headers)
 
 
 def _longest_varint(feature: Feature, width: int, longest_id: int) -> int:

@@ -14,16 +14,16 @@ def varint_size(value: int) -> int:
     return max(1, -(-value.bit_length() // 7))
 
 
-def encode_varints(values: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def encode_varints(values: NDArray[np.int32], longest: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Varints end to end.
 
     Args:
         values: none negative, shape [values].
+        longest: the most bytes that one of them takes.
 
     Returns:
         The bytes, with some to spare at the end; and where each varint begins and the last ends, shape [values + 1].
     """
-    longest = varint_size(int(values.max(initial=0)))
     is_longer = [values >= 1 << 7 * byte for byte in range(1, longest)]
     starts = _starts(is_longer, len(values))
     data = np.empty(int(starts[-1]) + longest, np.uint8)

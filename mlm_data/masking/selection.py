@@ -53,8 +53,14 @@ def _fill_slots(chosen: NDArray[np.bool_], counts: NDArray[np.int32], slots: int
     """See `Selection.tokens`; as many tokens of each row are chosen as counted."""
     row_starts = np.arange(0, chosen.size, chosen.shape[1])
     tokens = np.repeat(row_starts[:, None], slots, axis=1)
-    tokens[np.arange(slots, dtype=np.int32) < counts[:, None]] = np.flatnonzero(chosen)
+    tokens[_are_used(counts, slots)] = np.flatnonzero(chosen)
     return tokens
+
+
+def _are_used(counts: NDArray[np.int32], slots: int) -> NDArray[np.bool_]:
+    """Which of the slots are, if so many are used in each row, shape [instances, slots]."""
+    numbers = np.arange(slots + 1)
+    return (numbers[:-1] < numbers[:, None]).take(counts, axis=0)  # faster than to compare for each row
 
 
 def _put_in_order(run: Numbers, counts: NDArray[np.int32], bits: ScoreBits, width: int, *, spans: bool) -> Selection:
@@ -64,8 +70,7 @@ def _put_in_order(run: Numbers, counts: NDArray[np.int32], bits: ScoreBits, widt
         keys <<= np.uint32(1)
         keys.ravel()[1:] |= np.diff(run.ravel() >> np.uint32(bits.preceding)) == 1
         keys[:, 0] &= ~np.uint32(1)
-    slots = np.arange(run.shape[1] + 1)
-    unused = (slots[:-1] >= slots[:, None]).take(counts, axis=0)  # faster than to compare for each row
+    unused = ~_are_used(counts, run.shape[1])
     keys[unused] = np.iinfo(np.uint32).max
     keys.sort(axis=1)
     begins = None
