@@ -21,8 +21,9 @@ from mlm_data.instances import gather_instances
 from mlm_data.masking import find_candidates, mask_tokens, prediction_counts
 from mlm_data.masking import tokens as token_masking
 from mlm_data.masking.budget import RUNS
+from mlm_data.masking.scores import ScoreBits, draw_scores
 from mlm_data.masking.tokens import choose_tokens
-from mlm_data.masking.units import draw_cuts, draw_scores, unit_sizes
+from mlm_data.masking.units import draw_units, unit_sizes
 from mlm_data.masking.words import find_words, leave_out_long
 from mlm_data.pairing import lay_end_to_end, make_nsp_pairs, pack_sentences
 from mlm_data.records import InstanceBatch
@@ -314,16 +315,20 @@ def test_a_words_chance_does_not_depend_on_its_number_of_pieces(many):
     ],
 )
 def test_sizes_of_ngrams_and_spans_follow_their_laws(settings, weights):
-    cuts, numbers = draw_cuts(1_000_000, unit_sizes(settings), np.random.default_rng(5))
-    sizes = np.diff(cuts, prepend=0)
+    starts, numbers, more = draw_units(1_000_000, 1000, unit_sizes(settings), np.random.default_rng(5))
+    assert len(more) == 1000
+    sizes = np.diff(starts, prepend=0)
     seen = np.bincount(sizes, minlength=len(weights) + 1)
     assert seen[0] == 0
     expected = np.array(weights) * seen.sum() / sum(weights)
     assert chisquare(seen[1:], expected).pvalue > ALPHA
-    assert 0 < cuts[0] <= len(weights)
-    assert 1_000_000 - len(weights) <= cuts[-1] < 1_000_000
-    # What puts units into random order is independent of their sizes.
-    assert chi2_contingency(np.histogram2d(sizes, numbers >> 28, bins=[len(weights), 16])[0]).pvalue > ALPHA
+    assert 0 < starts[0] <= len(weights)
+    assert 1_000_000 - len(weights) <= starts[-1] < 1_000_000
+    # What puts units into random order is independent of their sizes, and of one unit to the next.
+    scores = np.cumsum(ScoreBits(preceding=2, column=7).jumps(numbers), dtype=np.uint32) >> 29
+    pairs = scores[:-1] * 8 + scores[1:]
+    assert chi2_contingency(np.histogram2d(sizes[1:], pairs, bins=[len(weights), 64])[0]).pvalue > ALPHA
+    assert chisquare(np.bincount(pairs, minlength=64)).pvalue > ALPHA
 
 
 @hypothesis.settings(deadline=None)
@@ -340,7 +345,8 @@ def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budge
     preceding = np.zeros(rows.size, np.int64)
     preceding[words.pieces] = words.preceding
     assert (bits.preceding_of(scores).ravel() == preceding).all()
-    scores, torn, pairs = (scores & bits.random).tolist(), 0, 0
+    fixed = bits.preceding + bits.column
+    scores, torn, pairs = (scores >> fixed).tolist(), 0, 0
     for row, score in zip(rows.tolist(), scores, strict=True):
         units: dict[int, list[list[int]]] = {}
         for word in words_of(row):
@@ -353,7 +359,7 @@ def test_ngrams_and_spans_are_whole_words_in_a_row_of_one_segment(masking, budge
             torn += not is_one or len(unit) > len(unit_sizes(settings))
         pairs += math.comb(len(units), 2)
     # Two units of a row may have the same random number, with a chance of 2 ** -bits, and then look like one, torn.
-    assert torn <= poisson.isf(1e-9, pairs / 2 ** int(bits.random).bit_count())
+    assert torn <= poisson.isf(1e-9, pairs / 2 ** (32 - fixed))
 
 
 def replaced(many: tuple[InstanceBatch, InstanceBatch], slots: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:

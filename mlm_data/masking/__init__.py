@@ -65,16 +65,14 @@ def mask_tokens(
     if not slots:
         raise ValueError("max_predictions_per_seq is auto; expected a number, as in the masking section of Settings")
     chosen = select_tokens(batch, settings, vocabulary, rng)
-    ids, row_starts = batch.input_word_ids, np.arange(0, batch.input_word_ids.size, batch.input_word_ids.shape[1])
-    originals = ids.take(chosen.tokens)
-    hidden = ids.copy()
+    ids = batch.input_word_ids
+    originals, hidden = ids.take(chosen.tokens), ids.copy()
     hidden.ravel()[chosen.tokens] = Replacements.of(settings, vocabulary, parity).draw(originals, chosen.begins, rng)
     hidden[:, 0] = ids[:, 0]  # where slots point that are not used
-    positions = (chosen.tokens - row_starts[:, None]).astype(np.int32)
     return dataclasses.replace(
         batch,
         input_word_ids=hidden,
-        masked_lm_positions=positions,
-        masked_lm_ids=np.where(positions > 0, originals, 0),
+        masked_lm_positions=chosen.positions,
+        masked_lm_ids=np.where(chosen.positions > 0, originals, 0),
         masked_lm_counts=chosen.counts,
     )

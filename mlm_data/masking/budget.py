@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlm_data.masking.units import Numbers, ScoreBits, Scores
+from mlm_data.masking.scores import Numbers, ScoreBits, Scores
 from mlm_data.masking.words import Words
 
 # After three rounds 98 or 99 % of the budget are predicted. At a rate of 0.15 they are twenty runs; each costs time.

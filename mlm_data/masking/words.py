@@ -17,17 +17,19 @@ _CONTINUES, _SPECIAL = 1, 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """The words of a batch. Most tokens are words of one piece, so that only the others are listed.
+    """The words of a batch. Most tokens are words of one piece, so that the others are listed, too.
 
     Attributes:
         candidates: tokens of words that may be predicted, bool, shape [instances, L].
+        continues: candidates that are not the first token of their word, of the same shape.
         others: all other tokens, as indices into the flattened batch, int64.
         totals: how many candidates there are, int64, shape [instances].
-        pieces: candidates that are not the first token of their word, indices as `others`, int64, ascending.
+        pieces: those that continue their word, indices as `others`, int64, ascending.
         preceding: for each of `pieces` how many tokens of its word come before it, int64.
     """
 
     candidates: NDArray[np.bool_]
+    continues: NDArray[np.bool_]
     others: NDArray[np.int64]
     totals: NDArray[np.int64]
     pieces: NDArray[np.int64]
@@ -44,11 +46,11 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
         vocabulary: tells ## pieces and special tokens.
     """
     kinds, width = _kinds(vocabulary).take(input_word_ids), input_word_ids.shape[1]
-    candidates = kinds != _SPECIAL
-    others, pieces = np.flatnonzero(kinds == _SPECIAL), np.flatnonzero(kinds == _CONTINUES)
-    pieces = pieces[candidates.take(pieces - 1)]
+    candidates, continues = kinds != _SPECIAL, kinds == _CONTINUES
+    continues.ravel()[1:] &= candidates.ravel()[:-1]
+    others, pieces = np.flatnonzero(~candidates), np.flatnonzero(continues)
     totals = width - np.bincount(others // width, minlength=len(candidates))
-    return Words(candidates, others, totals, pieces, _count_preceding(pieces))
+    return Words(candidates, continues, others, totals, pieces, _count_preceding(pieces))
 
 
 @lru_cache(maxsize=4)
@@ -61,15 +63,17 @@ def _kinds(vocabulary: Vocabulary) -> NDArray[np.uint8]:
 
 def find_word_starts(words: Words) -> NDArray[np.bool_]:
     """Which candidates are the first token of their word, bool, shape [instances, L]."""
-    starts = words.candidates.copy()
-    starts.ravel()[words.pieces] = False
-    return starts
+    return words.candidates & ~words.continues
 
 
 def _count_preceding(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-    is_second = np.ones(len(pieces), np.bool_)
-    is_second[1:] = np.diff(pieces) > 1
-    return pieces - np.maximum.accumulate(np.where(is_second, pieces - 1, 0))
+    """See `Words`; most pieces are the second of their word, so that only the others are looked at."""
+    preceding = np.ones(len(pieces), np.int64)
+    later = np.flatnonzero(np.diff(pieces) == 1) + 1
+    thirds = later.copy()
+    thirds[1:] *= np.diff(later) > 1
+    preceding[later] += 1 + later - np.maximum.accumulate(thirds)
+    return preceding
 
 
 def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
@@ -94,9 +98,9 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
     cut = (totals == 0) & (words.totals > 0)
     totals[cut] = words.totals[cut]
     left_out = left_out[~cut[left_out // width]]
-    candidates = words.candidates.copy()
+    candidates, continues = words.candidates.copy(), words.continues.copy()
     candidates.ravel()[left_out] = False
-    kept = ~is_long & ~cut[words.pieces // width]
-    return Words(
-        candidates, np.concatenate([words.others, left_out]), totals, words.pieces[kept], words.preceding[kept]
-    )
+    is_kept = ~is_long & ~cut[words.pieces // width]
+    continues.ravel()[words.pieces[~is_kept]] = False
+    others = np.concatenate([words.others, left_out])
+    return Words(candidates, continues, others, totals, words.pieces[is_kept], words.preceding[is_kept])

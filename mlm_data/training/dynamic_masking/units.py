@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from mlm_data.masking.units import Chances
 from mlm_data.training.dynamic_masking.words import Words, number_runs
 
 
-def draw_unit_starts(words: Words, chances: NDArray[np.float64], seed: Any) -> Any:
+def draw_unit_starts(words: Words, chances: Chances, seed: Any) -> Any:
     """Lays units of random sizes over the words of a batch like tiles, end to end.
 
     Args:
