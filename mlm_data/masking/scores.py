@@ -108,8 +108,8 @@ def _draw_jumps(words: Words, chances: Chances, bits: ScoreBits, rng: np.random.
         return jumps
     # A special token counts as a word here: it is cut out of its unit anyway.
     heads = np.flatnonzero(~words.continues)
-    starts, of_units, of_others = draw_units(len(heads), len(words.others), chances, rng)
-    jumps = np.full(words.candidates.size, bits.next_column)
-    jumps[heads.take(starts)] = bits.jumps(of_units)
-    jumps[words.others] = bits.jumps(of_others)
+    starts, draws = draw_units(len(heads), len(words.others), chances, rng)
+    jumps, random_jumps = np.full(words.candidates.size, bits.next_column), bits.jumps(draws)
+    jumps[words.others] = random_jumps[: len(words.others)]
+    jumps[heads.take(starts)] = random_jumps[len(words.others) :]
     return jumps

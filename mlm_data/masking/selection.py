@@ -77,7 +77,8 @@ def _put_in_order(run: Numbers, counts: NDArray[np.int32], bits: ScoreBits, widt
         begins = keys & np.uint32(1) == 0
         keys >>= np.uint32(1)
     keys &= ~last
-    return Selection(keys.view(np.int32), np.arange(0, len(run) * width, width)[:, None] + keys, counts, begins)
+    tokens = keys + np.arange(0, len(run) * width, width, dtype=np.uint32)[:, None]
+    return Selection(keys.view(np.int32), tokens.astype(np.int64), counts, begins)
 
 
 def _for_slots(used: _Scalar, unused: _Scalar, counts: NDArray[np.int32], slots: int) -> NDArray[_Scalar]:

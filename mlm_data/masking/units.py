@@ -32,7 +32,7 @@ def unit_sizes(settings: MaskingSettings) -> Chances:
 
 def draw_units(
     words: int, more: int, chances: Chances, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16]]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
     """Cuts so many words into units of random sizes.
 
     Args:
@@ -42,18 +42,18 @@ def draw_units(
         rng: draws the sizes.
 
     Returns:
-        The first word of each unit but the first, ascending, int64; the last unit takes what is left. For each the
-        uniform number that has decided the size of the unit before, uint16; and as many more as wanted.
+        The first word of each unit but the first, ascending, int64, shape [units - 1]; the last unit takes what is
+        left. And uniform numbers, uint16, shape [more + units - 1]: those wanted besides, then for each of these units
+        the one that has decided the size of the unit before.
     """
     mean = sum(size * chance for size, chance in enumerate(chances, 1))
     draws = random_bits(more + int(1.02 * words / mean) + 128, np.uint16, rng)
-    others, draws = draws[:more], draws[more:]
-    ends = _add_up_sizes(draws, chances)
+    ends = _add_up_sizes(draws[more:], chances)
     while ends[-1] < words:  # as good as never
         draws = np.concatenate([draws, random_bits(128, np.uint16, rng)])
-        ends = _add_up_sizes(draws, chances)
-    inside = np.searchsorted(ends, words)
-    return ends[:inside], draws[:inside], others
+        ends = _add_up_sizes(draws[more:], chances)
+    inside = int(np.searchsorted(ends, words))
+    return ends[:inside], draws[: more + inside]
 
 
 def _add_up_sizes(draws: NDArray[np.uint16], chances: Chances) -> NDArray[np.int64]:
