@@ -66,7 +66,8 @@ def mask_tokens(
         raise ValueError("max_predictions_per_seq is auto; expected a number, as in the masking section of Settings")
     chosen = select_tokens(batch, settings, vocabulary, rng)
     ids = batch.input_word_ids
-    originals, hidden = ids.take(chosen.tokens), ids.copy()
+    hidden = ids.copy()
+    originals = hidden.take(chosen.tokens)
     hidden.ravel()[chosen.tokens] = Replacements.of(settings, vocabulary, parity).draw(originals, chosen.begins, rng)
     hidden[:, 0] = ids[:, 0]  # where slots point that are not used
     return dataclasses.replace(

@@ -55,10 +55,13 @@ def _cut_into_runs(
     A run ends where the budget does, or where the word begins that has its end beyond it.
     """
     row_starts, preceding = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32), bits.preceding_of(circle)
-    starts = [np.zeros(len(circle), np.uint32)]
+    starts, place = [np.zeros(len(circle), np.uint32)], np.zeros(len(circle), np.uint32)
     while len(starts) <= RUNS or (starts[-1] < totals).any():
-        reach = starts[-1] + budgets
-        starts.append(reach - preceding.take(row_starts + reach % totals))
+        place += budgets
+        _go_round(place, totals)
+        left = preceding.take(row_starts + place)
+        place -= left
+        starts.append(starts[-1] + (budgets - left))
     return np.array(starts)
 
 
@@ -74,13 +77,12 @@ def _draw_runs(
 
 def _end_of_rounds(starts: NDArray[np.uint32], totals: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Where the rounds end that should leave least, if all runs take what they take on average; shape [instances]."""
-    cut, reached = len(starts) - 1, starts[-1]
-    end, most = totals, 1 / np.ceil(cut * totals / reached)
+    pace = (len(starts) - 1) / starts[-1] * totals  # runs that a round takes, on average
+    end, fewest = totals, np.ceil(pace)
     for rounds in range(2, _ROUNDS + 1):
-        ends = totals * np.uint32(rounds)
-        share = rounds / np.ceil(cut * ends / reached)
-        share *= ends <= reached
-        end, most = np.where(share > most, ends, end), np.maximum(share, most)
+        ends, runs = totals * np.uint32(rounds), np.ceil(rounds * pace) / rounds
+        better = (runs < fewest) & (ends <= starts[-1])
+        end, fewest = np.where(better, ends, end), np.where(better, runs, fewest)
     return end
 
 
@@ -88,7 +90,11 @@ def _take_runs(circle: Numbers, start: NDArray[np.uint32], totals: NDArray[np.ui
     """So many tokens of the circle from each row's place on, shape [instances, slots]."""
     row_starts = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32)[:, None]
     places = np.add(start[:, None], np.arange(slots, dtype=np.uint32), dtype=np.uint32)
-    # Past the end of the circle: below it, the difference wraps around and is the larger one.
-    np.minimum(places, places - totals[:, None], out=places)
+    _go_round(places, totals[:, None])
     places += row_starts
     return circle.take(places, mode="clip")  # slots may be more than the batch has tokens left
+
+
+def _go_round(places: NDArray[np.uint32], totals: NDArray[np.uint32]) -> None:
+    """Takes places past the end of the circle back by a round; of others the difference wraps around and is larger."""
+    np.minimum(places, places - totals, out=places)

@@ -69,9 +69,9 @@ def find_word_starts(words: Words) -> NDArray[np.bool_]:
 def _count_preceding(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
     """See `Words`; most pieces are the second of their word, so that only the others are looked at."""
     preceding = np.ones(len(pieces), np.int64)
-    later = np.flatnonzero(np.diff(pieces) == 1) + 1
+    later = np.flatnonzero(pieces[1:] - pieces[:-1] == 1) + 1
     thirds = later.copy()
-    thirds[1:] *= np.diff(later) > 1
+    thirds[1:] *= later[1:] - later[:-1] > 1
     preceding[later] += 1 + later - np.maximum.accumulate(thirds)
     return preceding
 
