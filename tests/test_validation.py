@@ -12,7 +12,7 @@ import pytest
 
 from mlm_data.examples import RecordError, encode_batch
 from mlm_data.inspection import RequestError
-from mlm_data.records import EncodedBatch
+from mlm_data.records import EncodedBatch, TokenizedDocument
 from mlm_data.shards import ShardError, write_shard
 from mlm_data.validation import Verdict, verify
 from pipelines.inspect_shards import main
@@ -30,7 +30,7 @@ from tests.datasets import (
     not_made,
     violated,
 )
-from tests.making import random_documents
+from tests.making import FIRST_ORDINARY, random_documents
 
 SEEDS = int(os.environ.get("SEEDS", "10"))
 
@@ -50,10 +50,26 @@ def test_sound_datasets_pass_whatever_the_seed(tmp_path, seed):
 
 @pytest.mark.parametrize("masking", ["whole_word", "ngram", "span"])
 def test_sound_datasets_pass_however_they_are_masked(tmp_path, masking):
-    documents = random_documents(400, sentences=(2, 30), words=(1, 20))
-    found = check(make_dataset(tmp_path, documents, masking=masking))
+    documents = [
+        *random_documents(400, sentences=(2, 30), words=(1, 20)),
+        *map(with_one_word_a_sentence, random_documents(20, sentences=(4, 8), words=(20, 60), seed=1)),
+    ]
+    dataset = make_dataset(tmp_path, documents, masking=masking)
+    found = check(dataset)
     assert violated(found) == set(), found.summary()
     assert "whole words" not in not_made(found)
+    # Without a manifest it is the records that tell how they were masked.
+    (dataset.directory / "manifest.json").unlink()
+    found = check(dataset)
+    assert violated(found) == set(), found.summary()
+
+
+def with_one_word_a_sentence(document: TokenizedDocument) -> TokenizedDocument:
+    """Words of more pieces than are predicted of an instance: none fits, so that pieces are predicted one by one."""
+    ids = document.ids - (document.ids - FIRST_ORDINARY) % 2
+    ids[document.sentence_offsets[:-1]] += 1
+    assert VOCABULARY.is_continuation[ids].sum() == len(ids) - len(document.sentence_offsets) + 1
+    return dataclasses.replace(document, key=document.key[::-1], source="long words", ids=ids)
 
 
 def test_the_number_of_processes_changes_nothing(dataset, monkeypatch):

@@ -248,6 +248,21 @@ class Instances:
         joined[:, 0] = False
         return joined
 
+    @cached_property
+    def is_split(self) -> Flags:
+        """Tokens that are predicted though the one before in their word is not, or the other way round, [records, L].
+
+        None in a record all of whose words are longer than what is predicted: none fits, so that pieces count as words.
+        """
+        split, continues = np.zeros_like(self.is_joined), self.is_joined[:, 1:]
+        split[:, 1:] = continues & (self.is_predicted[:, 1:] != self.is_predicted[:, :-1])
+        has_short = self.is_candidate[:, :-1] & ~self.is_joined[:, :-1] & ~continues  # words of one piece fit anywhere
+        for row in np.flatnonzero(any_in_row(split) & ~any_in_row(has_short)):
+            starts = np.flatnonzero(~self.is_joined[row])
+            lengths = np.diff(starts, append=self.width)[self.is_candidate[row, starts]]
+            split[row] &= lengths.min() <= self.counts[row]
+        return split
+
 
 def has_trait(traits: NDArray[np.uint8], trait: int) -> Flags:
     """Which have one of these traits, bool of the same shape."""

@@ -143,8 +143,7 @@ def _breaks_replacements(records: Instances) -> Flags:
 
 
 def _breaks_words(records: Instances) -> Flags:
-    predicted = records.is_predicted
-    return any_in_row(records.is_joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1]))
+    return any_in_row(records.is_split)
 
 
 def _breaks_word_starts(records: Instances) -> Flags:
@@ -231,7 +230,7 @@ RECORD_CHECKS = (
         needs_vocabulary=True, needs_predictions=True,
     ),
     RecordCheck(
-        "whole words", "the pieces of a word are predicted all or none", _breaks_words,
+        "whole words", "the pieces of a word are predicted all or none, if there is a word that fits", _breaks_words,
         needs_vocabulary=True, needs_predictions=True, needs_words=True,
     ),
     RecordCheck(

@@ -78,7 +78,7 @@ class Tally:
         replacements: predicted tokens by `Replacement`, [3].
         original_ids: predicted tokens by the id that stood there, [ids].
         random_ids: those by the id of another token that stands there now, [ids].
-        split_words: pieces whose word is predicted in part.
+        split_words: places where a word is predicted in part, see `Instances.is_split`.
         joined: predicted pieces that continue a word.
     """
 
@@ -162,7 +162,6 @@ class Tally:
         is_masked, is_kept = now == records.traits.mask_id, now == originals
         is_random = ~is_masked & ~is_kept
         masked, kept = int(is_masked.sum()), int((is_kept & ~is_masked).sum())
-        predicted, joined = records.is_predicted, records.is_joined
         return dataclasses.replace(
             self,
             pieces=_select_by_piece(records),
@@ -170,8 +169,8 @@ class Tally:
             replacements=np.array([masked, len(now) - masked - kept, kept]),
             original_ids=np.bincount(originals, minlength=len(self.original_ids)),
             random_ids=np.bincount(now[is_random], minlength=len(self.random_ids)),
-            split_words=int((joined[:, 1:] & (predicted[:, 1:] != predicted[:, :-1])).sum()),
-            joined=int((joined & predicted).sum()),
+            split_words=int(records.is_split.sum()),
+            joined=int((records.is_joined & records.is_predicted).sum()),
         )
 
     def padded(self, schema: Schema) -> Tally:
