@@ -1,4 +1,4 @@
-"""Flags as all programs understand them: `--flag`, `--no_flag`, `--flag=False`, `--dashed-names`, and a TOML file."""
+"""Flags as all programs understand them: `--flag`, `--no_flag`, `--flag False`, `--dashed-names`, and a TOML file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FlagParser(argparse.ArgumentParser):
         self._booleans: set[str] = set()
 
     def add_switch(self, name: str, description: str, group: Any = None) -> None:
-        """A flag that is on or off: `--name`, `--no_name`, `--name=False`."""
+        """A flag that is on or off: `--name`, `--no_name`, `--name=False`, `--name False`."""
         self._booleans.add(name)
         (group or self).add_argument(
             f"--{name}", type=_boolean, nargs="?", const=True, metavar="BOOL", help=description
@@ -51,7 +51,14 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_flags(self, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         """The flags this program knows, and the arguments it does not, spelled with underscores."""
-        return self.parse_known_args([self._spell(argument) for argument in arguments])
+        spelled, left = [], list(arguments)[::-1]
+        while left:
+            argument = self._spell(left.pop())
+            if argument.removeprefix("--") in self._booleans:
+                # No other word is taken for its value: what follows may be a path.
+                argument += f"={left.pop()}" if left and left[-1].lower() in ("true", "false") else "=true"
+            spelled.append(argument)
+        return self.parse_known_args(spelled)
 
     def flag_names(self) -> list[str]:
         """All flags, with their dashes."""
@@ -87,9 +94,7 @@ class FlagParser(argparse.ArgumentParser):
             return argument
         name, equals, value = argument[2:].partition("=")
         name = name.replace("-", "_")
-        if not equals and name in self._booleans:
-            return f"--{name}=true"
-        if not equals and name.removeprefix("no_") in self._booleans:
+        if not equals and name not in self._booleans and name.removeprefix("no_") in self._booleans:
             return f"--{name.removeprefix('no_')}=false"
         return f"--{name}{equals}{value}"
 

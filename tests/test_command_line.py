@@ -24,6 +24,7 @@ def parser() -> FlagParser:
         (["--no_do_lower_case"], {"do_lower_case": False}),
         (["--no-do-lower-case"], {"do_lower_case": False}),
         (["--do_lower_case=False"], {"do_lower_case": False}),
+        (["--do-lower-case", "False", "--masking", "span"], {"do_lower_case": False, "masking": "span"}),
         (["--do-lower-case=true"], {"do_lower_case": True}),
         (["--masked-lm-prob", "0.2"], {"masked_lm_prob": 0.2}),
         (["--masked_lm_prob=0.2", "--vocab-file=my-vocab.txt"], {"masked_lm_prob": 0.2, "vocab_file": "my-vocab.txt"}),
@@ -37,6 +38,12 @@ def test_all_spellings_are_understood(parser, arguments, expected):
 def test_unknown_flags_are_handed_back_and_never_abbreviations(parser):
     _, unknown = parser.parse_flags(["--direct-num-workers=2", "--masked_lm", "1"])
     assert unknown == ["--direct_num_workers=2", "--masked_lm", "1"]
+
+
+def test_a_path_after_a_switch_is_not_its_value(parser):
+    parser.add_argument("paths", nargs="*")
+    namespace, unknown = parser.parse_flags(["--do_lower_case", "out"])
+    assert (vars(namespace), unknown) == ({"do_lower_case": True, "paths": ["out"]}, [])
 
 
 def test_the_nearest_flag_is_named(parser):

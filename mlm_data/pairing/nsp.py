@@ -28,9 +28,9 @@ _MANY_CLASHES = 16  # of one document: below, to look at one after the other is 
 def make_nsp_pairs(corpus: TokenizedCorpus, settings: PairingSettings, rng: np.random.Generator) -> Segments:
     """Segment pairs for next sentence prediction (Devlin et al. 2019, appendix A.2), in random order.
 
-    Half of the pairs have label 1. Where one document holds so much of the bucket that its pairs
-    cannot all find a partner in another document, the surplus is left out; a bucket of a single document gives none.
-    A document of one sentence gives none either, since it has no sentence boundary.
+    Half of the pairs of each document have label 1. Where one holds so much of the bucket that these cannot all find a
+    partner in another document, its surplus is left out; a bucket of a single document gives none. A document of one
+    sentence gives none either, since it has no sentence boundary.
 
     Args:
         corpus: the documents of one bucket.
@@ -65,40 +65,34 @@ def _make_pairs(
 
 
 def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """Draws which pairs become random ones, such that all of them can find a partner in another document.
+    """Draws which pairs become random ones: half of each document's, so that a document does not tell the label.
 
-    That is possible exactly if no document has more than half of the random pairs.
+    All of them can find a partner in another document, which is possible exactly if none has more than half of them.
 
     Returns:
         Labels, int64 [pairs], and the indices of the pairs to keep, ascending.
     """
-    pairs = len(documents)
-    order = rng.permutation(pairs)
-    rank = _rank_within_group(documents[order])
-    sizes = np.bincount(documents)
-    largest = int(sizes.max(initial=0))
-    half = (pairs + int(rng.integers(2))) // 2  # of an odd number, the smaller or the larger half
-    randoms = min(half, 2 * (pairs - largest))
-    while np.minimum(sizes, randoms // 2).sum() < randoms:
-        randoms -= 1
-    labels = np.zeros(pairs, np.int64)
-    labels[order[rank < randoms // 2][:randoms]] = 1
-    if randoms == half or not randoms:
-        return labels, np.arange(pairs if randoms else 0)
-    surplus = pairs - 2 * randoms
-    removable = order[labels[order] == 0]
-    in_largest_first = np.argsort(documents[removable] != sizes.argmax(), kind="stable")
-    return labels, np.setdiff1d(np.arange(pairs), removable[in_largest_first][:surplus])
+    most = _part_of_each(np.bincount(documents))
+    order = rng.permutation(len(documents))
+    order = order[_order(rng.permutation(len(most))[documents[order]])]  # document by document
+    of = documents[order]
+    firsts = np.flatnonzero(np.diff(of, prepend=-1))
+    ranks = np.arange(len(of)) - np.repeat(firsts, np.diff(firsts, append=len(of)))
+    kept = order[ranks < most[of]]
+    labels = np.zeros(len(of), np.int64)
+    labels[kept[int(rng.integers(2)) :: 2]] = 1
+    return labels, np.sort(kept)
 
 
-def _rank_within_group(groups: Indices) -> Indices:
-    """For each element, how many equal ones precede it."""
-    by_group = _order(groups)
-    firsts = np.flatnonzero(np.diff(groups[by_group], prepend=-1))
-    sizes = np.diff(firsts, append=len(groups))
-    ranks = np.empty(len(groups), np.int64)
-    ranks[by_group] = np.arange(len(groups)) - np.repeat(firsts, sizes)
-    return ranks
+def _part_of_each(sizes: Indices) -> Indices:
+    """How many pairs of each document can be kept: of one no more than of all others.
+
+    As every other pair is random, document by document, an even number has as many of either label; of an odd one,
+    which may have one random pair more, the others must be more by two.
+    """
+    others = sizes.sum() - sizes
+    most = np.where(sizes + 2 <= others, sizes, np.minimum(sizes, others) // 2 * 2)
+    return sizes if (most == sizes).all() else _part_of_each(most)
 
 
 def _order(values: Indices) -> Indices:

@@ -25,6 +25,7 @@ POSITIONS = Rule("selection by position", "predictions are uniform over the posi
 ACROSS = Rule("words across [SEP]", "the first word of B is predicted whether or not the last one of A is")
 WORD_SIZES = Rule("selection by word size", "predictions do not depend on how many pieces a word has")
 
+_PIECES_OF_LONG_WORDS = 8  # only few words have more
 _TOKENS_PER_CELL = 25  # below, the law of chi-square is too far from the truth in its tail
 
 
@@ -137,6 +138,9 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
+    most = int(np.flatnonzero(tally.counts.any(axis=0)).max(initial=0))
+    if not is_exact(masking) and most < _PIECES_OF_LONG_WORDS:
+        return WORD_SIZES.not_made(f"at most {most} tokens of a record are predicted, and words that are longer never")
     # Of the pieces that share a fate few are of one kind: one of a word is the first, up to three quarters are inner.
     together = tokens_together(masking)
     ends, inner = -(-together // 8), -(-together * 3 // 4)
