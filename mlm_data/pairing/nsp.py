@@ -69,26 +69,39 @@ def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indice
 
     All of them can find a partner in another document, which is possible exactly if none has more than half of them.
 
+    Args:
+        documents: of the pairs, int64 [pairs], ascending.
+        rng: draws for each two pairs of a document, one after the other, which of them it is.
+
     Returns:
         Labels, int64 [pairs], and the indices of the pairs to keep, ascending.
     """
-    most = _part_of_each(np.bincount(documents))
-    order = rng.permutation(len(documents))
-    order = order[_order(rng.permutation(len(most))[documents[order]])]  # document by document
-    of = documents[order]
-    firsts = np.flatnonzero(np.diff(of, prepend=-1))
-    ranks = np.arange(len(of)) - np.repeat(firsts, np.diff(firsts, append=len(of)))
-    kept = order[ranks < most[of]]
-    labels = np.zeros(len(of), np.int64)
-    labels[kept[int(rng.integers(2)) :: 2]] = 1
-    return labels, np.sort(kept)
+    labels, kept = np.zeros(len(documents), np.int64), _leave_out_surplus(documents, rng)
+    sizes = np.bincount(documents[kept])
+    firsts = np.cumsum(sizes) - sizes
+    is_second = (np.arange(len(kept)) - np.repeat(firsts, sizes)) & 1
+    chosen = rng.integers(0, 2, len(kept), np.int8)[np.arange(len(kept)) - is_second] == is_second
+    odd = np.flatnonzero(sizes & 1)
+    chosen[firsts[odd] + sizes[odd] - 1] = rng.permutation((np.arange(len(odd)) + rng.integers(2)) & 1)
+    labels[kept] = chosen
+    return labels, kept
+
+
+def _leave_out_surplus(documents: Indices, rng: np.random.Generator) -> Indices:
+    """Which pairs to keep, ascending: all, or of a document that has too many a part."""
+    sizes = np.bincount(documents)
+    most, firsts, is_kept = _part_of_each(sizes), np.cumsum(sizes) - sizes, np.ones(len(documents), np.bool_)
+    for document in np.flatnonzero(most < sizes):
+        left_out = rng.permutation(sizes[document])[most[document] :]
+        is_kept[firsts[document] + left_out] = False
+    return np.flatnonzero(is_kept)
 
 
 def _part_of_each(sizes: Indices) -> Indices:
     """How many pairs of each document can be kept: of one no more than of all others.
 
-    As every other pair is random, document by document, an even number has as many of either label; of an odd one,
-    which may have one random pair more, the others must be more by two.
+    Of an even number just half become random ones; of an odd one perhaps one more, so that the others must be more by
+    two.
     """
     others = sizes.sum() - sizes
     most = np.where(sizes + 2 <= others, sizes, np.minimum(sizes, others) // 2 * 2)
