@@ -175,11 +175,13 @@ def test_labels_say_whether_b_follows_a_in_one_document(sample):
     columns = read_columns(sample, shard_names(sample))
     seen = {0: 0, 1: 0}
     for a, b, label in segments(columns):
+        seen[label] += 1
+        if min(len(a), len(b)) < 5:
+            continue  # so short a text may be in any document
         homes = [(text, text.find(a)) for text in texts if a in text]
         follows = any(b in text[place + len(a) :] for text, place in homes)
         together = any(b in text for text, _ in homes)
         assert (follows, together) == ((True, True) if label == 0 else (False, False))
-        seen[label] += 1
     assert abs(seen[0] - seen[1]) <= 3  # one a shard, of an odd number
 
 
