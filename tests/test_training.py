@@ -165,7 +165,7 @@ def plain(directory, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("changes", "tolerance"),
-    [({"gradient_accumulation_steps": 4}, 1e-4), ({"mixed_precision": "bfloat16"}, 0.02)],
+    [({"gradient_accumulation_steps": 4}, 1e-4), ({"mixed_precision": "bfloat16"}, 0.05)],
 )
 def test_parts_and_precision_do_not_matter(directory, plain, tmp_path, changes, tolerance):
     other = train(directory, tmp_path, dropout=0.0, **changes)

@@ -226,7 +226,7 @@ def _judge_predictions(evidence: Evidence) -> Iterator[Check]:
     shares, random_ids = (claims.mask_token_prob, claims.random_token_prob), evidence.random_ids(vocabulary)
     yield statistical_checks.check_replacements(tally, masking, shares, random_ids, vocabulary.mask_id)
     yield statistical_checks.check_random_tokens(tally, random_ids[random_ids != vocabulary.mask_id])
-    yield statistical_checks.check_positions(tally)
+    yield statistical_checks.check_positions(tally, masking)
     yield statistical_checks.check_word_sizes(tally, masking)
     yield statistical_checks.check_across(tally, masking)
     yield check_overlap([sample for report in evidence.reports for sample in report.texts], masking)

@@ -123,8 +123,10 @@ def check_random_tokens(tally: Tally, random_ids: NDArray[np.integer]) -> Check:
     )
 
 
-def check_positions(tally: Tally) -> Check:
+def check_positions(tally: Tally, masking: str) -> Check:
     """Whether every position is predicted as often as chance would have it."""
+    if missed := _words_that_do_not_fit(tally, masking):
+        return POSITIONS.not_made(missed)  # cut words, at the ends of segments, are shorter
     # Neighbours that share a fate do not matter: a position has one token of a record.
     alone = [1] * len(tally.positions.predicted)
     return _check_selection(POSITIONS, tally.positions, lambda position: f"position {position}", alone)
@@ -138,9 +140,8 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
-    most = int(np.flatnonzero(tally.counts.any(axis=0)).max(initial=0))
-    if not is_exact(masking) and most < _PIECES_OF_LONG_WORDS:
-        return WORD_SIZES.not_made(f"at most {most} tokens of a record are predicted, and words that are longer never")
+    if missed := _words_that_do_not_fit(tally, masking):
+        return WORD_SIZES.not_made(missed)
     # Of the pieces that share a fate few are of one kind: one of a word is the first, up to three quarters are inner.
     together = tokens_together(masking)
     ends, inner = -(-together // 8), -(-together * 3 // 4)
@@ -151,6 +152,13 @@ def check_word_sizes(tally: Tally, masking: str) -> Check:
         lambda place: places[PiecePlace(place)],
         [by_place.get(place, together) for place in PiecePlace],
     )
+
+
+def _words_that_do_not_fit(tally: Tally, masking: str) -> str:
+    """Says so if words stay whole and many are too long to be predicted; else nothing."""
+    most = int(np.flatnonzero(tally.counts.any(axis=0)).max(initial=0))
+    fit = is_exact(masking) or most >= _PIECES_OF_LONG_WORDS
+    return "" if fit else f"at most {most} tokens of a record are predicted, and words that are longer never"
 
 
 def check_across(tally: Tally, masking: str) -> Check:
