@@ -19,7 +19,7 @@ def encode_varints(values: NDArray[np.int32], longest: int) -> tuple[NDArray[np.
 
     Args:
         values: none negative, shape [values].
-        longest: the most bytes that one of them takes.
+        longest: no fewer bytes than any of them takes.
 
     Returns:
         The bytes, with some to spare at the end; and where each varint begins and the last ends, shape [values + 1].

@@ -248,16 +248,22 @@ class Instances:
         joined[:, 0] = False
         return joined
 
+    @property
+    def begins_word(self) -> Flags:
+        """Tokens that may be predicted and do not continue a word, bool [records, L]."""
+        return self.is_candidate & ~self.is_joined
+
     @cached_property
     def is_split(self) -> Flags:
         """Tokens that are predicted though the one before in their word is not, or the other way round, [records, L].
 
         None in a record all of whose words are longer than what is predicted: none fits, so that pieces count as words.
         """
-        split, continues = np.zeros_like(self.is_joined), self.is_joined[:, 1:]
-        split[:, 1:] = continues & (self.is_predicted[:, 1:] != self.is_predicted[:, :-1])
-        has_short = self.is_candidate[:, :-1] & ~self.is_joined[:, :-1] & ~continues  # words of one piece fit anywhere
-        for row in np.flatnonzero(any_in_row(split) & ~any_in_row(has_short)):
+        split = np.zeros_like(self.is_joined)
+        split[:, 1:] = self.is_joined[:, 1:] & (self.is_predicted[:, 1:] != self.is_predicted[:, :-1])
+        rows = np.flatnonzero(any_in_row(split))
+        has_short = any_in_row(self.begins_word[rows, :-1] & ~self.is_joined[rows, 1:])  # of one piece: it always fits
+        for row in rows[~has_short]:
             starts = np.flatnonzero(~self.is_joined[row])
             lengths = np.diff(starts, append=self.width)[self.is_candidate[row, starts]]
             split[row] &= lengths.min() <= self.counts[row]

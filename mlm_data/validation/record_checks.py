@@ -147,7 +147,7 @@ def _breaks_words(records: Instances) -> Flags:
 
 
 def _breaks_word_starts(records: Instances) -> Flags:
-    return any_in_row(records.word_starts != (records.is_candidate & ~records.is_joined))
+    return any_in_row(records.word_starts != records.begins_word)
 
 
 def _slots(records: Instances) -> Counts:
