@@ -92,7 +92,7 @@ def draw_scores(words: Words, chances: Chances, rng: np.random.Generator) -> Sco
     # Sums of uniform numbers that wrap around are uniform again, and so random from unit to unit. The bits of signed
     # sums are the same, and numpy is faster at them.
     scores = np.cumsum(jumps.view(np.int32), out=jumps.view(np.int32)).view(np.uint32)
-    scores[words.pieces] += words.preceding.astype(np.uint32)
+    scores[words.pieces] += words.preceding
     return Scores(scores.reshape(shape), bits)
 
 

@@ -25,7 +25,7 @@ class Words:
         others: all other tokens, as indices into the flattened batch, int64.
         totals: how many candidates there are, int64, shape [instances].
         pieces: those that continue their word, indices as `others`, int64, ascending.
-        preceding: for each of `pieces` how many tokens of its word come before it, int64.
+        preceding: for each of `pieces` how many tokens of its word come before it, uint32.
     """
 
     candidates: NDArray[np.bool_]
@@ -33,7 +33,7 @@ class Words:
     others: NDArray[np.int64]
     totals: NDArray[np.int64]
     pieces: NDArray[np.int64]
-    preceding: NDArray[np.int64]
+    preceding: NDArray[np.uint32]
 
 
 def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Words:
@@ -48,7 +48,10 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
     kinds, width = _kinds(vocabulary).take(input_word_ids), input_word_ids.shape[1]
     candidates, continues = kinds != _SPECIAL, kinds == _CONTINUES
     continues.ravel()[1:] &= candidates.ravel()[:-1]
-    others, pieces = np.flatnonzero(~candidates), np.flatnonzero(continues)
+    # One search instead of two: where it finds more than a tenth, numpy's is twice as fast.
+    not_first = np.flatnonzero(continues | ~candidates)
+    is_piece = continues.take(not_first)
+    others, pieces = not_first.compress(~is_piece), not_first.compress(is_piece)
     totals = width - np.bincount(others // width, minlength=len(candidates))
     return Words(candidates, continues, others, totals, pieces, _count_preceding(pieces))
 
@@ -66,13 +69,13 @@ def find_word_starts(words: Words) -> NDArray[np.bool_]:
     return words.candidates & ~words.continues
 
 
-def _count_preceding(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+def _count_preceding(pieces: NDArray[np.int64]) -> NDArray[np.uint32]:
     """See `Words`; most pieces are the second of their word, so that only the others are looked at."""
-    preceding = np.ones(len(pieces), np.int64)
+    preceding = np.ones(len(pieces), np.uint32)
     later = np.flatnonzero(pieces[1:] - pieces[:-1] == 1) + 1
     thirds = later.copy()
     thirds[1:] *= later[1:] - later[:-1] > 1
-    preceding[later] += 1 + later - np.maximum.accumulate(thirds)
+    preceding[later] = 2 + later - np.maximum.accumulate(thirds)
     return preceding
 
 
@@ -86,11 +89,12 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
         budgets: most tokens to predict, shape [instances].
     """
     width = words.candidates.shape[1]
-    goes_beyond = words.preceding == budgets[words.pieces // width]  # one piece of each word that is too long
-    if not goes_beyond.any():
+    beyond = np.flatnonzero(words.preceding >= budgets.min())  # so few that it pays to look at them alone
+    beyond = beyond[words.preceding[beyond] == budgets[words.pieces[beyond] // width]]
+    if not len(beyond):
         return words
     heads, is_long_head = words.pieces - words.preceding, np.zeros(words.candidates.size, np.bool_)
-    long_heads = heads[goes_beyond]
+    long_heads = heads[beyond]  # one piece of each word that is too long was looked at
     is_long_head[long_heads] = True
     is_long = is_long_head[heads]
     left_out = np.concatenate([long_heads, words.pieces[is_long]])
