@@ -48,7 +48,7 @@ def find_words(input_word_ids: NDArray[np.int32], vocabulary: Vocabulary) -> Wor
     kinds, width = _kinds(vocabulary).take(input_word_ids), input_word_ids.shape[1]
     candidates, continues = kinds != _SPECIAL, kinds == _CONTINUES
     continues.ravel()[1:] &= candidates.ravel()[:-1]
-    # One search instead of two: where it finds more than a tenth, numpy's is twice as fast.
+    # One search instead of two: if it finds more than a tenth, numpy's way of searching is twice as fast.
     not_first = np.flatnonzero(continues | ~candidates)
     is_piece = continues.take(not_first)
     others, pieces = not_first.compress(~is_piece), not_first.compress(is_piece)
@@ -89,12 +89,13 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
         budgets: most tokens to predict, shape [instances].
     """
     width = words.candidates.shape[1]
-    beyond = np.flatnonzero(words.preceding >= budgets.min())  # so few that it pays to look at them alone
+    # The pieces that their row's budget ends before, one of each word that is too long; few could be it in any row.
+    beyond = np.flatnonzero(words.preceding >= budgets.min())
     beyond = beyond[words.preceding[beyond] == budgets[words.pieces[beyond] // width]]
     if not len(beyond):
         return words
     heads, is_long_head = words.pieces - words.preceding, np.zeros(words.candidates.size, np.bool_)
-    long_heads = heads[beyond]  # one piece of each word that is too long was looked at
+    long_heads = heads[beyond]
     is_long_head[long_heads] = True
     is_long = is_long_head[heads]
     left_out = np.concatenate([long_heads, words.pieces[is_long]])
