@@ -89,15 +89,12 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
         budgets: most tokens to predict, shape [instances].
     """
     width = words.candidates.shape[1]
-    # The pieces that their row's budget ends before, one of each word that is too long; few could be it in any row.
-    beyond = np.flatnonzero(words.preceding >= budgets.min())
-    beyond = beyond[words.preceding[beyond] == budgets[words.pieces[beyond] // width]]
-    if not len(beyond):
+    long_heads = _find_long(words, budgets)
+    if not len(long_heads):
         return words
-    heads, is_long_head = words.pieces - words.preceding, np.zeros(words.candidates.size, np.bool_)
-    long_heads = heads[beyond]
+    is_long_head = np.zeros(words.candidates.size, np.bool_)
     is_long_head[long_heads] = True
-    is_long = is_long_head[heads]
+    is_long = is_long_head[words.pieces - words.preceding]
     left_out = np.concatenate([long_heads, words.pieces[is_long]])
     totals = words.totals - np.bincount(left_out // width, minlength=len(words.totals))
     cut = (totals == 0) & (words.totals > 0)
@@ -109,3 +106,12 @@ def leave_out_long(words: Words, budgets: NDArray[np.int32]) -> Words:
     continues.ravel()[words.pieces[~is_kept]] = False
     others = np.concatenate([words.others, left_out])
     return Words(candidates, continues, others, totals, words.pieces[is_kept], words.preceding[is_kept])
+
+
+def _find_long(words: Words, budgets: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The first tokens of words of more pieces than their row's budget, as indices into the flattened batch."""
+    pieces = np.flatnonzero(words.preceding >= budgets.min())  # so few that it pays to look at them alone
+    rows = words.pieces[pieces] // words.candidates.shape[1]
+    first_beyond = pieces[words.preceding[pieces] == budgets[rows]]  # one of each word
+    heads: NDArray[np.int64] = words.pieces[first_beyond] - words.preceding[first_beyond]
+    return heads
