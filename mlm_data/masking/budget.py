@@ -55,7 +55,8 @@ def _cut_into_runs(
     A run ends where the budget does, or where the word begins that has its end beyond it.
     """
     row_starts, preceding = np.arange(0, circle.size, circle.shape[1], dtype=np.uint32), bits.preceding_of(circle)
-    starts, place = [np.zeros(len(circle), np.uint32)], np.zeros(len(circle), np.uint32)
+    starts = [np.zeros(len(circle), np.uint32)]
+    place = starts[0].copy()  # where on the circle the last one ends: kept along, since to divide costs more
     while len(starts) <= RUNS or (starts[-1] < totals).any():
         place += budgets
         _go_round(place, totals)

@@ -18,7 +18,7 @@ import numpy as np
 
 from mlm_data.config import PairingSettings
 from mlm_data.pairing.chunks import Chunker, draw_cuts
-from mlm_data.pairing.corpus import Indices, SegmentMaker
+from mlm_data.pairing.corpus import Indices, SegmentMaker, offsets_of, rank_in_row
 from mlm_data.pairing.truncation import truncate
 from mlm_data.records import Segments, TokenizedCorpus
 
@@ -78,11 +78,10 @@ def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indice
     """
     labels, kept = np.zeros(len(documents), np.int64), _leave_out_surplus(documents, rng)
     sizes = np.bincount(documents[kept])
-    firsts = np.cumsum(sizes) - sizes
-    is_second = (np.arange(len(kept)) - np.repeat(firsts, sizes)) & 1
+    is_second = rank_in_row(sizes) & 1
     chosen = rng.integers(0, 2, len(kept), np.int8)[np.arange(len(kept)) - is_second] == is_second
-    odd = np.flatnonzero(sizes & 1)
-    chosen[firsts[odd] + sizes[odd] - 1] = rng.permutation((np.arange(len(odd)) + rng.integers(2)) & 1)
+    left_over = np.cumsum(sizes)[sizes % 2 == 1] - 1  # the last pair of an odd number
+    chosen[left_over] = rng.permutation((np.arange(len(left_over)) + rng.integers(2)) & 1)
     labels[kept] = chosen
     return labels, kept
 
@@ -90,10 +89,10 @@ def _choose_labels(documents: Indices, rng: np.random.Generator) -> tuple[Indice
 def _leave_out_surplus(documents: Indices, rng: np.random.Generator) -> Indices:
     """Which pairs to keep, ascending: all, or of a document that has too many a part."""
     sizes = np.bincount(documents)
-    most, firsts, is_kept = _part_of_each(sizes), np.cumsum(sizes) - sizes, np.ones(len(documents), np.bool_)
+    most, offsets, is_kept = _part_of_each(sizes), offsets_of(sizes), np.ones(len(documents), np.bool_)
     for document in np.flatnonzero(most < sizes):
         left_out = rng.permutation(sizes[document])[most[document] :]
-        is_kept[firsts[document] + left_out] = False
+        is_kept[offsets[document] + left_out] = False
     return np.flatnonzero(is_kept)
 
 

@@ -134,14 +134,14 @@ def check_positions(tally: Tally, masking: str) -> Check:
 
 def check_word_sizes(tally: Tally, masking: str) -> Check:
     """Whether long words are predicted as often as short ones."""
+    if missed := _words_that_do_not_fit(tally, masking):
+        return WORD_SIZES.not_made(missed)
     places = {
         PiecePlace.WHOLE: "words of one piece",
         PiecePlace.FIRST: "first pieces of longer words",
         PiecePlace.LAST: "last pieces of longer words",
         PiecePlace.INNER: "inner pieces of longer words",
     }
-    if missed := _words_that_do_not_fit(tally, masking):
-        return WORD_SIZES.not_made(missed)
     # Of the pieces that share a fate few are of one kind: one of a word is the first, up to three quarters are inner.
     together = tokens_together(masking)
     ends, inner = -(-together // 8), -(-together * 3 // 4)
